@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.embed4j;
+
+import java.nio.file.Path;
+import java.util.Iterator;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+
+/**
+ * Turns texts into vectors with one model on one device. Thread-safe: calls from many threads are merged into batches
+ * without making a single call wait.
+ *
+ * <pre>{@code
+ * try (Embedder embedder = Embedder.builder().build()) {
+ *     Embeddings vectors = embedder.embed(List.of("a query", "a document"));
+ *     float[] first = vectors.vector(0);
+ *     if (first.length != 384) throw new AssertionError(first.length);
+ * }
+ * }</pre>
+ *
+ * @since 0.1
+ */
+public interface Embedder extends AutoCloseable {
+
+    /**
+     * Starts building an embedder.
+     *
+     * @return a builder with {@link EmbedderOptions#defaults()}
+     */
+    static Builder builder() {
+        return new Builder();
+    }
+
+    /**
+     * Returns the one embedder of this JVM for these options, built at the first call. Every call must be matched by a
+     * {@link #close()}; the last one frees the model. Made for Spark and Flink, where many tasks share a JVM.
+     *
+     * @param options what to share
+     * @return the shared embedder
+     */
+    static Embedder shared(EmbedderOptions options) {
+        return EmbedderFactory.find().shared(options);
+    }
+
+    /**
+     * Embeds texts.
+     *
+     * @param texts B texts; may be empty
+     * @param options options of this call
+     * @return [B, D], in the order of the texts
+     * @throws InvalidTextException if a text is null, malformed, without tokens, or too long under
+     *     {@link TruncationPolicy#ERROR}
+     * @throws EmbedderClosedException if the embedder is closed before the vectors are ready
+     */
+    Embeddings embed(List<String> texts, EmbedOptions options);
+
+    /**
+     * Embeds texts with default options.
+     *
+     * @param texts B texts; may be empty
+     * @return [B, D], in the order of the texts
+     */
+    default Embeddings embed(List<String> texts) {
+        return embed(texts, EmbedOptions.defaults());
+    }
+
+    /**
+     * Embeds one text with default options.
+     *
+     * @param text the text
+     * @return [1, D]
+     */
+    default Embeddings embed(String text) {
+        return embed(text, EmbedOptions.defaults());
+    }
+
+    /**
+     * Embeds one text.
+     *
+     * @param text the text
+     * @param options options of this call
+     * @return [1, D]
+     */
+    default Embeddings embed(String text, EmbedOptions options) {
+        return embed(java.util.Collections.singletonList(text), options);
+    }
+
+    /**
+     * Embeds any number of texts in constant memory: texts are pulled as vectors are.
+     *
+     * @param texts the texts
+     * @param options options of this call
+     * @param progress hears of texts and tokens done
+     * @return vectors in the order of the texts, some hundred at a time; an {@link InvalidTextException} carries the
+     *     text's place in the whole stream
+     */
+    Iterator<Embeddings> stream(Iterator<String> texts, EmbedOptions options, ProgressListener progress);
+
+    /**
+     * Embeds texts in the background. At most a bounded number of calls wait; a further one blocks until there is room.
+     *
+     * @param texts B texts
+     * @param options options of this call
+     * @return the vectors; cancelling drops what has not begun
+     */
+    CompletableFuture<Embeddings> embedAsync(List<String> texts, EmbedOptions options);
+
+    /**
+     * Computes contextual token vectors with character offsets.
+     *
+     * @param texts B texts
+     * @param options options of this call; prompt and truncation are honoured, pooling and dimension do not apply
+     * @return one [n, H] per text
+     * @throws InvalidTextException as for {@link #embed(List, EmbedOptions)}
+     */
+    List<TokenEmbeddings> embedTokens(List<String> texts, EmbedOptions options);
+
+    /**
+     * Computes contextual token vectors with default options.
+     *
+     * @param texts B texts
+     * @return one [n, H] per text
+     */
+    default List<TokenEmbeddings> embedTokens(List<String> texts) {
+        return embedTokens(texts, EmbedOptions.defaults());
+    }
+
+    /**
+     * Returns the length of the vectors.
+     *
+     * @return D
+     */
+    default int dimension() {
+        return model().dimension();
+    }
+
+    /**
+     * Returns what the model is.
+     *
+     * @return the model
+     */
+    ModelInfo model();
+
+    /**
+     * Returns what the model runs on.
+     *
+     * @return the device
+     */
+    DeviceInfo device();
+
+    /**
+     * Returns the precision the model runs in; never {@link Precision#AUTO}.
+     *
+     * @return the precision
+     */
+    Precision precision();
+
+    /** Frees model and device memory. Calls under way finish or fail with {@link EmbedderClosedException}. */
+    @Override
+    void close();
+
+    /**
+     * Collects {@link EmbedderOptions} and builds.
+     *
+     * <pre>{@code
+     * Embedder.Builder builder = Embedder.builder().device("cpu").precision(Precision.FP32).maxBatchTokens(1024);
+     * try (Embedder embedder = builder.build()) {
+     *     System.out.println(embedder.model());
+     * }
+     * }</pre>
+     */
+    final class Builder {
+        private EmbedderOptions options = EmbedderOptions.defaults();
+
+        private Builder() {}
+
+        /**
+         * Takes all options at once.
+         *
+         * @param options replaces what was set before
+         * @return this
+         */
+        public Builder options(EmbedderOptions options) {
+            this.options = options;
+            return this;
+        }
+
+        /**
+         * Names the model.
+         *
+         * @param model a directory in Hugging Face layout, or {@code embedded:NAME}
+         * @return this
+         */
+        public Builder model(String model) {
+            return options(options.withModel(model));
+        }
+
+        /**
+         * Names the model's directory.
+         *
+         * @param directory a directory in Hugging Face layout
+         * @return this
+         */
+        public Builder model(Path directory) {
+            return model(directory.toString());
+        }
+
+        /**
+         * Names the device.
+         *
+         * @param device {@code auto}, {@code cpu}, {@code cuda:0}, {@code cuda:*}; only {@code auto} may step down
+         * @return this
+         */
+        public Builder device(String device) {
+            return options(options.withDevice(device));
+        }
+
+        /**
+         * Sets the precision.
+         *
+         * @param precision precision of the computation
+         * @return this
+         */
+        public Builder precision(Precision precision) {
+            return options(options.withPrecision(precision));
+        }
+
+        /**
+         * Sets the token budget of one batch.
+         *
+         * @param maxBatchTokens most tokens in one batch; 0 lets the backend choose
+         * @return this
+         */
+        public Builder maxBatchTokens(int maxBatchTokens) {
+            return options(options.withMaxBatchTokens(maxBatchTokens));
+        }
+
+        /**
+         * Loads the model.
+         *
+         * @return the embedder; the caller closes it
+         * @throws ModelFormatException if files are missing, damaged or contradictory
+         * @throws UnsupportedModelException if the model or the precision cannot be honoured
+         * @throws DeviceUnavailableException if the device cannot be used
+         * @throws OutOfDeviceMemoryException if the model does not fit
+         */
+        public Embedder build() {
+            return EmbedderFactory.find().open(options);
+        }
+
+        /**
+         * Answers whether the model would fit, without loading its weights.
+         *
+         * @return the report
+         * @throws ModelFormatException if files are missing, damaged or contradictory
+         * @throws UnsupportedModelException if the model or the precision cannot be honoured
+         * @throws DeviceUnavailableException if the device cannot be used
+         */
+        public FitReport fit() {
+            return EmbedderFactory.find().fit(options);
+        }
+    }
+}

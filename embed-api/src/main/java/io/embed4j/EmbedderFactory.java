@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.embed4j;
+
+import java.util.Iterator;
+import java.util.ServiceConfigurationError;
+import java.util.ServiceLoader;
+
+/**
+ * What embed-core provides behind {@link Embedder#builder()}; found by {@link ServiceLoader}, so that code which only
+ * passes embedders around needs embed-api alone.
+ *
+ * <pre>{@code
+ * DeviceReport devices = EmbedderFactory.find().detectDevices();
+ * }</pre>
+ *
+ * @since 0.1
+ */
+public interface EmbedderFactory {
+
+    /**
+     * Finds the implementation on the class path of the caller's thread, or of this class.
+     *
+     * @return the implementation
+     * @throws EmbedException if there is none; the message names the artifact to add
+     */
+    static EmbedderFactory find() {
+        for (ClassLoader loader : new ClassLoader[] {
+            Thread.currentThread().getContextClassLoader(), EmbedderFactory.class.getClassLoader()
+        }) {
+            try {
+                Iterator<EmbedderFactory> found =
+                        ServiceLoader.load(EmbedderFactory.class, loader).iterator();
+                if (found.hasNext()) {
+                    return found.next();
+                }
+            } catch (ServiceConfigurationError e) {
+                // A context class loader of another application sees its own copy of this interface: try ours.
+                if (loader == EmbedderFactory.class.getClassLoader()) {
+                    throw new EmbedException("The embed4j implementation could not be loaded: " + e.getMessage(), e);
+                }
+            }
+        }
+        throw new EmbedException("No embed4j implementation is on the class path. Add the dependency "
+                + "io.embed4j:embed4j (or io.embed4j:embed-core and a backend).");
+    }
+
+    /**
+     * Loads a model.
+     *
+     * @param options model, device, precision, budget
+     * @return the embedder
+     */
+    Embedder open(EmbedderOptions options);
+
+    /**
+     * Returns the JVM's one embedder for these options.
+     *
+     * @param options what to share
+     * @return a handle, closed by its caller
+     */
+    Embedder shared(EmbedderOptions options);
+
+    /**
+     * Plans a model without loading its weights.
+     *
+     * @param options model, device, precision, budget
+     * @return whether it fits
+     */
+    FitReport fit(EmbedderOptions options);
+
+    /**
+     * Asks all backends for their devices.
+     *
+     * @return usable devices and the others with their reasons
+     */
+    DeviceReport detectDevices();
+
+    /**
+     * Makes an empty index.
+     *
+     * @param dimension D
+     * @param device {@code auto}, {@code cpu}, {@code cuda:0}
+     * @return the index
+     */
+    VectorIndex index(int dimension, String device);
+}

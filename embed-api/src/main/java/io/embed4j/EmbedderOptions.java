@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.embed4j;
+
+import java.io.Serializable;
+
+/**
+ * What is fixed when an embedder is built. Serializable, so that Spark and Flink jobs can ship it.
+ *
+ * <pre>{@code
+ * EmbedderOptions options = EmbedderOptions.defaults().withDevice("cpu").withMaxBatchTokens(2048);
+ * try (Embedder embedder = Embedder.builder().options(options).build()) {
+ *     System.out.println(embedder.device());
+ * }
+ * }</pre>
+ *
+ * @param model a directory in Hugging Face layout, or {@code embedded:NAME} for a model on the class path
+ * @param device {@code auto}, {@code cpu}, {@code cuda:0}, {@code cuda:*}
+ * @param precision precision of the computation
+ * @param maxBatchTokens most tokens in one batch; 0 lets the backend choose
+ * @since 0.1
+ */
+public record EmbedderOptions(String model, String device, Precision precision, int maxBatchTokens)
+        implements Serializable {
+
+    /** The model on the class path that is used when none is named: all-MiniLM-L6-v2. */
+    public static final String DEFAULT_MODEL = "embedded:all-minilm-l6-v2";
+
+    private static final long serialVersionUID = 1L;
+
+    /** Checks the values. */
+    public EmbedderOptions {
+        if (model.isBlank()) {
+            throw new IllegalArgumentException("The model is blank. Name a directory or " + DEFAULT_MODEL + ".");
+        }
+        if (!device.matches("auto|cpu|cuda:(\\d{1,4}|\\*)")) {
+            throw new IllegalArgumentException(
+                    "Unknown device \"" + device + "\". Use auto, cpu, cuda:N (for instance cuda:0) or cuda:*.");
+        }
+        if (maxBatchTokens < 0) {
+            throw new IllegalArgumentException(
+                    "maxBatchTokens must be positive, or 0 to let the backend choose; found " + maxBatchTokens + ".");
+        }
+    }
+
+    /**
+     * The embedded default model, device {@code auto}, fp32.
+     *
+     * @return the defaults
+     */
+    public static EmbedderOptions defaults() {
+        return new EmbedderOptions(DEFAULT_MODEL, "auto", Precision.FP32, 0);
+    }
+
+    /**
+     * With another model.
+     *
+     * @param model a directory, or {@code embedded:NAME}
+     * @return a copy
+     */
+    public EmbedderOptions withModel(String model) {
+        return new EmbedderOptions(model, device, precision, maxBatchTokens);
+    }
+
+    /**
+     * With another device.
+     *
+     * @param device {@code auto}, {@code cpu}, {@code cuda:0}, {@code cuda:*}
+     * @return a copy
+     */
+    public EmbedderOptions withDevice(String device) {
+        return new EmbedderOptions(model, device, precision, maxBatchTokens);
+    }
+
+    /**
+     * With another precision.
+     *
+     * @param precision precision of the computation
+     * @return a copy
+     */
+    public EmbedderOptions withPrecision(Precision precision) {
+        return new EmbedderOptions(model, device, precision, maxBatchTokens);
+    }
+
+    /**
+     * With another token budget.
+     *
+     * @param maxBatchTokens most tokens in one batch; 0 lets the backend choose
+     * @return a copy
+     */
+    public EmbedderOptions withMaxBatchTokens(int maxBatchTokens) {
+        return new EmbedderOptions(model, device, precision, maxBatchTokens);
+    }
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.embed4j;
+
+/**
+ * The nearest rows for each query, best first: ids [Q, k] and scores [Q, k].
+ *
+ * <p>Where fewer than k rows match, the rest of the row holds id -1 and score -infinity; {@link #count} says how many
+ * are real.
+ *
+ * <pre>{@code
+ * try (VectorIndex index = VectorIndex.create(2)) {
+ *     index.add(new float[][] {{1, 0}, {0, 1}});
+ *     Hits hits = index.search(new float[][] {{0.9f, 0.1f}}, 1);
+ *     if (hits.id(0, 0) != 0) throw new AssertionError();
+ * }
+ * }</pre>
+ *
+ * @since 0.1
+ */
+public final class Hits {
+    private final int k;
+    private final long[] ids;
+    private final float[] scores;
+
+    /**
+     * Wraps results; the arrays are not copied and must not be changed afterwards.
+     *
+     * @param k results per query
+     * @param ids [Q, k], row-major
+     * @param scores [Q, k], row-major
+     */
+    public Hits(int k, long[] ids, float[] scores) {
+        if (k < 1 || ids.length != scores.length || ids.length % k != 0) {
+            throw new IllegalArgumentException(
+                    "Sizes do not fit: " + ids.length + " ids, " + scores.length + " scores, k = " + k + ".");
+        }
+        this.k = k;
+        this.ids = ids;
+        this.scores = scores;
+    }
+
+    /**
+     * Returns how many queries were asked.
+     *
+     * @return Q
+     */
+    public int queries() {
+        return ids.length / k;
+    }
+
+    /**
+     * Returns how many results each query has room for.
+     *
+     * @return k
+     */
+    public int k() {
+        return k;
+    }
+
+    /**
+     * Returns how many results a query really has.
+     *
+     * @param query 0 to Q - 1
+     * @return 0 to k
+     */
+    public int count(int query) {
+        int count = 0;
+        while (count < k && id(query, count) >= 0) {
+            count++;
+        }
+        return count;
+    }
+
+    /**
+     * Returns the id of a result.
+     *
+     * @param query 0 to Q - 1
+     * @param rank 0 for the best
+     * @return the row's id, or -1
+     */
+    public long id(int query, int rank) {
+        return ids[place(query, rank)];
+    }
+
+    /**
+     * Returns the score of a result.
+     *
+     * @param query 0 to Q - 1
+     * @param rank 0 for the best
+     * @return the cosine, or -infinity
+     */
+    public float score(int query, int rank) {
+        return scores[place(query, rank)];
+    }
+
+    private int place(int query, int rank) {
+        if (query < 0 || query >= queries() || rank < 0 || rank >= k) {
+            throw new IndexOutOfBoundsException(
+                    "Result " + rank + " of query " + query + "; there are [" + queries() + ", " + k + "].");
+        }
+        return query * k + rank;
+    }
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.embed4j;
+
+/**
+ * The model does not fit the device's free memory. The report says by how much, and what would fit.
+ *
+ * <pre>{@code
+ * FitReport tooLarge = new FitReport(
+ *         "org/large", "cuda:0", Precision.FP32, 7_900_000_000L, 1_300_000_000L, 500_000_000L, 7_800_000_000L,
+ *         15_700_000_000L, FitReport.Verdict.DOES_NOT_FIT, 0, "Use fp16.");
+ * OutOfDeviceMemoryException e = new OutOfDeviceMemoryException(tooLarge);
+ * if (!e.getMessage().contains("7.4 GiB")) throw new AssertionError(e.getMessage());
+ * }</pre>
+ *
+ * @since 0.1
+ */
+public class OutOfDeviceMemoryException extends EmbedException {
+    private static final long serialVersionUID = 1L;
+
+    /** The arithmetic behind the refusal. */
+    private final FitReport report;
+
+    /**
+     * With the report, whose text becomes the message.
+     *
+     * @param report the arithmetic behind the refusal
+     */
+    public OutOfDeviceMemoryException(FitReport report) {
+        super(report.toString());
+        this.report = report;
+    }
+
+    /**
+     * Returns the arithmetic behind the refusal.
+     *
+     * @return bytes needed, free and total
+     */
+    public FitReport report() {
+        return report;
+    }
+}

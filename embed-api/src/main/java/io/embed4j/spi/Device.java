@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.embed4j.spi;
+
+import io.embed4j.DeviceInfo;
+import io.embed4j.Precision;
+import io.embed4j.spec.EncoderSpec;
+import java.util.List;
+
+/**
+ * An open device. It owns memory; what it loads are its tenants and must be closed before it.
+ *
+ * <pre>{@code
+ * BackendProvider cpu = ServiceLoader.load(BackendProvider.class).stream()
+ *         .map(ServiceLoader.Provider::get)
+ *         .filter(backend -> backend.name().equals("cpu"))
+ *         .findFirst()
+ *         .orElseThrow();
+ * try (Device device = cpu.open(DeviceId.CPU)) {
+ *     System.out.println(device.info() + " " + device.memory().freeBytes());
+ * }
+ * }</pre>
+ *
+ * @since 0.1
+ */
+public interface Device extends AutoCloseable {
+
+    /**
+     * Returns what the device is.
+     *
+     * @return name, engine, memory
+     */
+    DeviceInfo info();
+
+    /**
+     * Returns the account of the device's memory.
+     *
+     * @return the ledger
+     */
+    MemoryLedger memory();
+
+    /**
+     * Returns the precisions this device runs, best first.
+     *
+     * @return never {@link Precision#AUTO}
+     */
+    List<Precision> precisions();
+
+    /**
+     * Plans an encoder without loading it: the single arithmetic behind {@link #load} and fit reports.
+     *
+     * @param spec the architecture
+     * @param weights sizes and storage of the weights; their bytes are not read
+     * @param options precision and budget
+     * @return bytes by purpose
+     * @throws io.embed4j.UnsupportedModelException if a feature of the spec or the precision cannot be honoured
+     */
+    MemoryPlan plan(EncoderSpec spec, WeightSource weights, EncoderOptions options);
+
+    /**
+     * Loads an encoder.
+     *
+     * @param spec the architecture
+     * @param weights the weights by role
+     * @param options precision and budget
+     * @return the encoder; the caller closes it
+     * @throws io.embed4j.UnsupportedModelException if a feature of the spec or the precision cannot be honoured
+     * @throws io.embed4j.ModelFormatException if a weight is missing or has the wrong shape
+     * @throws io.embed4j.OutOfDeviceMemoryException if it does not fit
+     */
+    Encoder load(EncoderSpec spec, WeightSource weights, EncoderOptions options);
+
+    /**
+     * Makes an empty index shard.
+     *
+     * @param spec width and storage
+     * @return the shard; the caller closes it
+     */
+    IndexShard index(IndexSpec spec);
+
+    /** Frees the device. */
+    @Override
+    void close();
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.embed4j.spi;
+
+/**
+ * An encoder on a device. Thread-safe.
+ *
+ * <pre>{@code
+ * Function<Encoder, CompletableFuture<VectorBlock>> encode = encoder -> encoder.submit(
+ *                 PackedBatch.of(List.of(new int[] {101, 7592, 102})),
+ *                 new OutputRequest.Pooled(PoolingSpec.of(PoolingMode.MEAN), 384, true))
+ *         .result();
+ * }</pre>
+ *
+ * @since 0.1
+ */
+public interface Encoder extends AutoCloseable {
+
+    /**
+     * Starts encoding a batch and returns at once.
+     *
+     * @param batch B rows, T tokens, within {@link #limits()}
+     * @param request what to return
+     * @return the work under way
+     * @throws IllegalArgumentException if the batch exceeds the limits
+     */
+    Submission submit(PackedBatch batch, OutputRequest request);
+
+    /**
+     * Returns how large a batch may be, and how many are worth having under way.
+     *
+     * @return the limits
+     */
+    Limits limits();
+
+    /**
+     * Frees the encoder's memory. Batches under way finish or fail with {@link io.embed4j.EmbedderClosedException};
+     * never hangs.
+     */
+    @Override
+    void close();
+
+    /**
+     * How large a batch may be.
+     *
+     * <pre>{@code
+     * Encoder.Limits limits = new Encoder.Limits(1024, 262_144, 2);
+     * if (!limits.admits(2, 100, 90)) throw new AssertionError();
+     * }</pre>
+     *
+     * @param maxTokens most tokens T in one batch of several rows
+     * @param maxPaddedPairs most B * S^2 in one batch of several rows, for backends whose attention pads
+     * @param concurrentBatches how many batches keep the device busy
+     */
+    record Limits(int maxTokens, long maxPaddedPairs, int concurrentBatches) {
+        /**
+         * Tells whether a batch of this shape may be submitted. A single row is always admitted.
+         *
+         * @param rows B
+         * @param tokens T
+         * @param longestRow S
+         * @return true if it is within the limits
+         */
+        public boolean admits(int rows, long tokens, int longestRow) {
+            return rows <= 1 || (tokens <= maxTokens && (long) rows * longestRow * longestRow <= maxPaddedPairs);
+        }
+    }
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.embed4j.spi;
+
+import io.embed4j.Precision;
+
+/**
+ * What an encoder is loaded with.
+ *
+ * <pre>{@code
+ * EncoderOptions options = new EncoderOptions("all-MiniLM-L6-v2", Precision.FP32, 256, 0);
+ * }</pre>
+ *
+ * @param tenant the name under which the encoder stands in the device's ledger
+ * @param precision precision of the computation; never {@link Precision#AUTO}
+ * @param maxTokensPerText longest text in tokens
+ * @param maxBatchTokens most tokens in one batch; 0 lets the backend choose. Never less than {@code maxTokensPerText}
+ * @since 0.1
+ */
+public record EncoderOptions(String tenant, Precision precision, int maxTokensPerText, int maxBatchTokens) {
+
+    /** Checks the values. */
+    public EncoderOptions {
+        if (precision == Precision.AUTO) {
+            throw new IllegalArgumentException("Precision AUTO must be resolved before an encoder is loaded.");
+        }
+        if (maxTokensPerText < 1) {
+            throw new IllegalArgumentException("The longest text must have tokens, found " + maxTokensPerText + ".");
+        }
+        if (maxBatchTokens != 0 && maxBatchTokens < maxTokensPerText) {
+            throw new IllegalArgumentException("maxBatchTokens " + maxBatchTokens
+                    + " is less than the model's longest text of " + maxTokensPerText
+                    + " tokens. Raise it to at least " + maxTokensPerText + ", or leave it at 0.");
+        }
+    }
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.embed4j.spi;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+
+/**
+ * Bytes in a file, so that several readers can map the same ones.
+ *
+ * <pre>{@code
+ * Path file = java.nio.file.Files.write(java.nio.file.Files.createTempFile("region", ".bin"), new byte[] {1, 2, 3});
+ * if (new FileRegion(file, 1, 2).map().get(0) != 2) throw new AssertionError();
+ * }</pre>
+ *
+ * @param file the real path, without symbolic links
+ * @param offset first byte
+ * @param length bytes
+ * @since 0.1
+ */
+public record FileRegion(Path file, long offset, long length) {
+
+    /** Checks the values. */
+    public FileRegion {
+        if (offset < 0 || length < 0) {
+            throw new IllegalArgumentException("A file region cannot lie at " + offset + " + " + length + ".");
+        }
+    }
+
+    /**
+     * Maps the bytes read-only, little-endian. The mapping goes when the buffer is garbage.
+     *
+     * @return the bytes, positioned at 0
+     * @throws IOException if the file cannot be read, or is shorter than the region
+     */
+    public ByteBuffer map() throws IOException {
+        if (length > Integer.MAX_VALUE) {
+            throw new IOException("A weight of " + length + " bytes in " + file + " is larger than a buffer can hold.");
+        }
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+            if (channel.size() < offset + length) {
+                throw new IOException(file + " has " + channel.size() + " bytes, but a weight ends at "
+                        + (offset + length) + ". The file was cut after it was opened.");
+            }
+            return channel.map(FileChannel.MapMode.READ_ONLY, offset, length).order(ByteOrder.LITTLE_ENDIAN);
+        }
+    }
+}

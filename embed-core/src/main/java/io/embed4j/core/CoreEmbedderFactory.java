@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.embed4j.core;
+
+import io.embed4j.DeviceReport;
+import io.embed4j.Embedder;
+import io.embed4j.EmbedderFactory;
+import io.embed4j.EmbedderOptions;
+import io.embed4j.FitReport;
+import io.embed4j.Precision;
+import io.embed4j.UnsupportedModelException;
+import io.embed4j.VectorIndex;
+import io.embed4j.core.device.Backends;
+import io.embed4j.core.device.FitPlanner;
+import io.embed4j.core.device.OpenDevices;
+import io.embed4j.core.index.CosineIndex;
+import io.embed4j.core.model.ModelDefinition;
+import io.embed4j.core.model.ModelLoader;
+import io.embed4j.core.pipeline.DefaultEmbedder;
+import io.embed4j.core.text.TextTokenizer;
+import io.embed4j.spec.DType;
+import io.embed4j.spi.Device;
+import io.embed4j.spi.DeviceId;
+import io.embed4j.spi.Encoder;
+import io.embed4j.spi.EncoderOptions;
+import io.embed4j.spi.IndexSpec;
+import java.util.List;
+
+/** What {@link Embedder#builder()} finds: models, devices and the pipeline put together. */
+public final class CoreEmbedderFactory implements EmbedderFactory {
+    private static final SharedEmbedders SHARED = new SharedEmbedders();
+
+    /** For {@link java.util.ServiceLoader}. */
+    public CoreEmbedderFactory() {}
+
+    @Override
+    public Embedder open(EmbedderOptions options) {
+        ModelDefinition model = ModelLoader.load(options.model());
+        OpenDevices.Lease lease = lease(options.device());
+        TextTokenizer tokenizer = null;
+        try {
+            Device device = lease.device();
+            EncoderOptions encoderOptions = encoderOptions(options, model, device);
+            tokenizer = TextTokenizer.load(model.tokenizerFile(), model.maxTokens());
+            Encoder encoder = device.load(model.spec(), model.weights(), encoderOptions);
+            return new DefaultEmbedder(
+                    model, device.info(), encoderOptions.precision(), tokenizer, encoder, lease.release());
+        } catch (RuntimeException | Error e) {
+            if (tokenizer != null) {
+                tokenizer.close();
+            }
+            lease.close();
+            throw e;
+        }
+    }
+
+    @Override
+    public Embedder shared(EmbedderOptions options) {
+        return SHARED.handle(options, this::open);
+    }
+
+    @Override
+    public FitReport fit(EmbedderOptions options) {
+        ModelDefinition model = ModelLoader.load(options.model());
+        try (OpenDevices.Lease lease = lease(options.device())) {
+            return FitPlanner.report(model, lease.device(), encoderOptions(options, model, lease.device()));
+        }
+    }
+
+    @Override
+    public DeviceReport detectDevices() {
+        return Backends.find().report();
+    }
+
+    @Override
+    public VectorIndex index(int dimension, String device) {
+        OpenDevices.Lease lease = lease(device);
+        try {
+            IndexSpec spec = new IndexSpec(dimension, DType.FP32);
+            return new CosineIndex(dimension, lease.device().index(spec), lease.release());
+        } catch (RuntimeException e) {
+            lease.close();
+            throw e;
+        }
+    }
+
+    private static OpenDevices.Lease lease(String device) {
+        Backends backends = Backends.find();
+        DeviceId id = backends.resolve(device);
+        return OpenDevices.lease(backends.provider(id), id);
+    }
+
+    private static EncoderOptions encoderOptions(EmbedderOptions options, ModelDefinition model, Device device) {
+        return new EncoderOptions(
+                model.name(),
+                precision(options.precision(), model, device),
+                model.maxTokens(),
+                options.maxBatchTokens());
+    }
+
+    /** AUTO is the device's best precision that the model bears; a named one is kept or refused. */
+    private static Precision precision(Precision wanted, ModelDefinition model, Device device) {
+        List<Precision> offered = device.precisions();
+        if (wanted == Precision.AUTO) {
+            boolean overflows = model.spec().overflowsFp16();
+            return offered.stream()
+                    .filter(precision -> !(overflows && precision == Precision.FP16))
+                    .findFirst()
+                    .orElseThrow();
+        }
+        if (!offered.contains(wanted)) {
+            throw new UnsupportedModelException("The device " + device.info().id() + " does not offer the precision "
+                    + wanted + ". It offers " + offered + ".");
+        }
+        return wanted;
+    }
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.embed4j.core.device;
+
+import io.embed4j.DeviceInfo;
+import io.embed4j.DeviceReport;
+import io.embed4j.DeviceUnavailableException;
+import io.embed4j.spi.BackendProvider;
+import io.embed4j.spi.DeviceId;
+import io.embed4j.spi.DeviceProbe;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.Iterator;
+import java.util.List;
+import java.util.ServiceConfigurationError;
+import java.util.ServiceLoader;
+import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The backends on the class path, best first. A backend that cannot be loaded does not hide the others: it becomes an
+ * unusable entry of the report.
+ */
+public final class Backends {
+    private static final Logger LOG = LoggerFactory.getLogger(Backends.class);
+
+    private final List<BackendProvider> providers = new ArrayList<>();
+    private final List<DeviceProbe> broken = new ArrayList<>();
+
+    private Backends() {}
+
+    /** Finds all backends. */
+    public static Backends find() {
+        Backends backends = new Backends();
+        Iterator<BackendProvider> found = ServiceLoader.load(BackendProvider.class, Backends.class.getClassLoader())
+                .iterator();
+        while (true) {
+            try {
+                if (!found.hasNext()) {
+                    break;
+                }
+                backends.providers.add(found.next());
+            } catch (ServiceConfigurationError | LinkageError e) {
+                backends.broken.add(DeviceProbe.unusable(
+                        new DeviceId("unknown", 0),
+                        "A backend on the class path could not be loaded: " + e.getMessage() + ".",
+                        "Use the same version of all embed4j artifacts; embed-bom keeps them together."));
+            }
+        }
+        backends.providers.sort(
+                Comparator.comparingInt(BackendProvider::priority).reversed());
+        return backends;
+    }
+
+    /** Every device, usable ones first. */
+    public DeviceReport report() {
+        List<DeviceReport.Entry> entries = new ArrayList<>();
+        for (DeviceProbe probe : probes()) {
+            entries.add(new DeviceReport.Entry(
+                    probe.id().toString(),
+                    probe.device().map(DeviceInfo::name).orElse(""),
+                    probe.device().isPresent(),
+                    probe.device().map(DeviceInfo::totalBytes).orElse(0L),
+                    probe.device().map(DeviceInfo::freeBytes).orElse(0L),
+                    probe.problem(),
+                    probe.remedy()));
+        }
+        entries.sort(Comparator.comparing(DeviceReport.Entry::usable).reversed());
+        return new DeviceReport(entries);
+    }
+
+    /**
+     * Resolves a device as users name it. A named device is kept or refused; only {@code auto} steps down, and says so.
+     *
+     * @param device {@code auto}, {@code cpu}, {@code cuda:0}
+     * @throws DeviceUnavailableException if it cannot be used, with the reason and the remedy
+     */
+    public DeviceId resolve(String device) {
+        if (device.equals("auto")) {
+            return best();
+        }
+        if (device.endsWith(":*")) {
+            throw new DeviceUnavailableException("The device \"" + device
+                    + "\" (one model on all GPUs) is not available in this version. Name one device.");
+        }
+        DeviceId wanted = DeviceId.parse(device);
+        DeviceProbe probe = probes().stream()
+                .filter(candidate -> candidate.id().equals(wanted))
+                .findFirst()
+                .orElseThrow(() -> new DeviceUnavailableException(
+                        "The device \"" + device + "\" does not exist. Known are " + knownDevices() + "."));
+        if (probe.device().isEmpty()) {
+            throw new DeviceUnavailableException(
+                    "The device \"" + device + "\" cannot be used: " + probe.problem() + " " + probe.remedy());
+        }
+        return wanted;
+    }
+
+    /**
+     * Returns the backend of a device.
+     *
+     * @param id a resolved device
+     */
+    public BackendProvider provider(DeviceId id) {
+        return providers.stream()
+                .filter(provider -> provider.name().equals(id.backend()))
+                .findFirst()
+                .orElseThrow();
+    }
+
+    private DeviceId best() {
+        List<DeviceProbe> probes = probes();
+        DeviceProbe chosen = probes.stream()
+                .filter(probe -> probe.device().isPresent())
+                .findFirst()
+                .orElseThrow(() -> new DeviceUnavailableException("No usable device was found: "
+                        + probes.stream()
+                                .map(probe -> probe.id() + ": " + probe.problem() + " " + probe.remedy())
+                                .collect(Collectors.joining("; "))
+                        + (probes.isEmpty() ? "no backend is on the class path. Add io.embed4j:embed4j." : "")));
+        String passedOver = probes.stream()
+                .filter(probe -> probe.device().isEmpty())
+                .map(probe -> probe.id() + ": " + probe.problem())
+                .collect(Collectors.joining("; "));
+        LOG.info(
+                "Device auto is {} ({}){}",
+                chosen.id(),
+                chosen.device().orElseThrow().name(),
+                passedOver.isEmpty() ? "" : "; not " + passedOver);
+        return chosen.id();
+    }
+
+    private List<DeviceProbe> probes() {
+        List<DeviceProbe> probes = new ArrayList<>();
+        for (BackendProvider provider : providers) {
+            probes.addAll(provider.probe());
+        }
+        probes.addAll(broken);
+        return probes;
+    }
+
+    private String knownDevices() {
+        return probes().stream().map(probe -> probe.id().toString()).collect(Collectors.joining(", "));
+    }
+}

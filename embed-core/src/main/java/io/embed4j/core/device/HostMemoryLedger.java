@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.embed4j.core.device;
+
+import io.embed4j.EmbedException;
+import io.embed4j.spi.MemoryLedger;
+import io.embed4j.spi.MemoryPlan;
+import java.util.Locale;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.LongSupplier;
+
+/**
+ * The account of a device whose memory others use too: what is free is asked for, what tenants reserved is summed.
+ *
+ * <p>A reservation is refused if it exceeds what is free. Memory that a tenant has reserved but not yet touched still
+ * counts as free with the operating system, so two tenants loading at once may together be promised too much; on the
+ * CPU the system then swaps rather than fails.
+ */
+public final class HostMemoryLedger implements MemoryLedger {
+    private final String device;
+    private final long totalBytes;
+    private final LongSupplier freeBytes;
+    private final AtomicLong reservedBytes = new AtomicLong();
+
+    /**
+     * Opens an account.
+     *
+     * @param device the device's id, for messages
+     * @param totalBytes memory of the device
+     * @param freeBytes asked at every use
+     */
+    public HostMemoryLedger(String device, long totalBytes, LongSupplier freeBytes) {
+        this.device = device;
+        this.totalBytes = totalBytes;
+        this.freeBytes = freeBytes;
+    }
+
+    @Override
+    public long totalBytes() {
+        return totalBytes;
+    }
+
+    @Override
+    public long freeBytes() {
+        return freeBytes.getAsLong();
+    }
+
+    @Override
+    public long reservedBytes() {
+        return reservedBytes.get();
+    }
+
+    @Override
+    public Reservation reserve(String tenant, MemoryPlan plan) {
+        long free = freeBytes();
+        if (plan.totalBytes() > free) {
+            throw new EmbedException(String.format(
+                    Locale.ROOT,
+                    "%s needs %.2f GiB but %s has %.2f GiB free of %.2f. Close other models or lower maxBatchTokens.",
+                    tenant,
+                    gibibytes(plan.totalBytes()),
+                    device,
+                    gibibytes(free),
+                    gibibytes(totalBytes)));
+        }
+        reservedBytes.addAndGet(plan.totalBytes());
+        AtomicBoolean open = new AtomicBoolean(true);
+        return new Reservation() {
+            @Override
+            public MemoryPlan plan() {
+                return plan;
+            }
+
+            @Override
+            public void close() {
+                if (open.compareAndSet(true, false)) {
+                    reservedBytes.addAndGet(-plan.totalBytes());
+                }
+            }
+        };
+    }
+
+    private static double gibibytes(long bytes) {
+        return bytes / (double) (1L << 30);
+    }
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.embed4j.core.family;
+
+import io.embed4j.core.file.JsonConfig;
+import io.embed4j.spec.EncoderSpec;
+import io.embed4j.spec.HeadModule;
+import io.embed4j.spec.PoolingSpec;
+import io.embed4j.spec.WeightRole;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * What embed4j knows of one model family: all of it is here, and nothing in a backend.
+ *
+ * <p>To add a family, implement this interface, name it in {@link ModelFamilies}, and add a fixture.
+ */
+public interface ModelFamily {
+
+    /** The values of {@code model_type} in config.json that this family reads. */
+    Set<String> modelTypes();
+
+    /**
+     * Translates config.json.
+     *
+     * @param config config.json
+     * @param pooling from the sentence-transformers configuration
+     * @param head from the sentence-transformers configuration
+     * @throws io.embed4j.UnsupportedModelException if a value cannot be honoured; it names key and value
+     */
+    EncoderSpec spec(JsonConfig config, PoolingSpec pooling, List<HeadModule> head);
+
+    /**
+     * Returns the Hugging Face name of a parameter, without the prefix that task models put before it.
+     *
+     * @param role what the weight does
+     * @param layer the layer, for roles that exist per layer
+     * @return the name; empty if the family has no such weight
+     */
+    Optional<String> parameterName(WeightRole role, int layer);
+
+    /** Prefixes that task models (masked language model, classification) put before every name; "" is tried first. */
+    List<String> prefixes();
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.embed4j.core.file;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParseException;
+import com.google.gson.JsonParser;
+import io.embed4j.ModelFormatException;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
+
+/**
+ * A JSON object out of a model's files, read with errors that name the file, the key and the value.
+ *
+ * @param source where it was read, for messages
+ * @param json the object
+ */
+public record JsonConfig(String source, JsonObject json) {
+
+    /** Configuration files are small; what is larger is not one. tokenizer.json is not read here. */
+    private static final long MAX_BYTES = 16L << 20;
+
+    /**
+     * Reads a file that must be a JSON object.
+     *
+     * @throws ModelFormatException if it is missing, too large, or not a JSON object
+     */
+    public static JsonConfig read(Path file) {
+        JsonElement element = parse(file);
+        if (!element.isJsonObject()) {
+            throw new ModelFormatException(file + " must hold a JSON object.");
+        }
+        return new JsonConfig(file.toString(), element.getAsJsonObject());
+    }
+
+    /**
+     * Reads a file that must be a JSON array of objects.
+     *
+     * @throws ModelFormatException if it is missing, too large, or something else
+     */
+    public static List<JsonConfig> readArray(Path file) {
+        JsonElement element = parse(file);
+        if (!element.isJsonArray()) {
+            throw new ModelFormatException(file + " must hold a JSON array.");
+        }
+        List<JsonConfig> entries = new ArrayList<>();
+        for (JsonElement entry : element.getAsJsonArray()) {
+            if (!entry.isJsonObject()) {
+                throw new ModelFormatException(file + " must hold JSON objects only, found " + entry + ".");
+            }
+            entries.add(new JsonConfig(file.toString(), entry.getAsJsonObject()));
+        }
+        return entries;
+    }
+
+    /**
+     * Parses text that must be a JSON object.
+     *
+     * @param source where it comes from, for messages
+     * @throws ModelFormatException if it is something else
+     */
+    public static JsonConfig parse(String source, String text) {
+        JsonElement element = parseElement(source, text);
+        if (!element.isJsonObject()) {
+            throw new ModelFormatException(source + " must hold a JSON object.");
+        }
+        return new JsonConfig(source, element.getAsJsonObject());
+    }
+
+    private static JsonElement parse(Path file) {
+        try {
+            long bytes = Files.size(file);
+            if (bytes > MAX_BYTES) {
+                throw new ModelFormatException(file + " has " + bytes + " bytes, too many for a configuration file.");
+            }
+            return parseElement(file.toString(), Files.readString(file, StandardCharsets.UTF_8));
+        } catch (NoSuchFileException e) {
+            throw new ModelFormatException(file + " is missing.", e);
+        } catch (IOException e) {
+            throw new ModelFormatException(file + " cannot be read: " + e.getMessage(), e);
+        }
+    }
+
+    private static JsonElement parseElement(String source, String text) {
+        try {
+            return JsonParser.parseString(text);
+        } catch (JsonParseException | StackOverflowError e) {
+            throw new ModelFormatException(source + " is not valid JSON: " + e.getMessage(), e);
+        }
+    }
+
+    /** Tells whether the key is there and not null. */
+    public boolean has(String key) {
+        return json.has(key) && !json.get(key).isJsonNull();
+    }
+
+    /** A whole number that must be there. */
+    public int intValue(String key) {
+        return required(key, "a whole number", JsonConfig::wholeNumber);
+    }
+
+    /** A whole number, or the default. */
+    public int intValue(String key, int fallback) {
+        return has(key) ? intValue(key) : fallback;
+    }
+
+    /** A number, or the default. */
+    public double doubleValue(String key, double fallback) {
+        return has(key) ? this.<Double>required(key, "a number", JsonElement::getAsDouble) : fallback;
+    }
+
+    /** A number that must be there. */
+    public double doubleValue(String key) {
+        return required(key, "a number", JsonElement::getAsDouble);
+    }
+
+    /** true or false, or the default. */
+    public boolean booleanValue(String key, boolean fallback) {
+        return has(key)
+                ? this.<Boolean>required(key, "true or false", element -> {
+                    if (!element.getAsJsonPrimitive().isBoolean()) {
+                        throw new IllegalStateException();
+                    }
+                    return element.getAsBoolean();
+                })
+                : fallback;
+    }
+
+    /** A string that must be there. */
+    public String stringValue(String key) {
+        return required(key, "a string", JsonConfig::string);
+    }
+
+    /** A string, if it is there. */
+    public Optional<String> optionalString(String key) {
+        return has(key) ? Optional.of(stringValue(key)) : Optional.empty();
+    }
+
+    /** An object, if it is there. */
+    public Optional<JsonConfig> optionalObject(String key) {
+        return has(key)
+                ? Optional.of(new JsonConfig(
+                        source + " \"" + key + "\"", required(key, "an object", JsonElement::getAsJsonObject)))
+                : Optional.empty();
+    }
+
+    /** The strings of an array, or one string; empty if the key is not there. */
+    public List<String> strings(String key) {
+        if (!has(key)) {
+            return List.of();
+        }
+        return required(key, "a string or an array of strings", element -> {
+            if (!element.isJsonArray()) {
+                return List.of(string(element));
+            }
+            List<String> values = new ArrayList<>();
+            for (JsonElement value : element.getAsJsonArray()) {
+                values.add(string(value));
+            }
+            return values;
+        });
+    }
+
+    /** The whole numbers of an array that must be there. */
+    public List<Long> longs(String key) {
+        return required(key, "an array of whole numbers", element -> {
+            JsonArray array = element.getAsJsonArray();
+            List<Long> values = new ArrayList<>(array.size());
+            for (JsonElement value : array) {
+                values.add(value.getAsBigDecimal().longValueExact());
+            }
+            return values;
+        });
+    }
+
+    /** The object as strings by key, in the file's order. */
+    public Map<String, String> stringMap() {
+        Map<String, String> values = new LinkedHashMap<>();
+        for (String key : json.keySet()) {
+            values.put(key, stringValue(key));
+        }
+        return values;
+    }
+
+    private <T> T required(String key, String what, Function<JsonElement, T> convert) {
+        if (!has(key)) {
+            throw new ModelFormatException(source + " has no \"" + key + "\"; it must be " + what + ".");
+        }
+        try {
+            return convert.apply(json.get(key));
+        } catch (IllegalStateException
+                | ArithmeticException
+                | NumberFormatException
+                | UnsupportedOperationException e) {
+            throw new ModelFormatException(
+                    source + ": \"" + key + "\" must be " + what + ", found " + json.get(key) + ".", e);
+        }
+    }
+
+    private static int wholeNumber(JsonElement element) {
+        return element.getAsBigDecimal().intValueExact();
+    }
+
+    private static String string(JsonElement element) {
+        if (!element.getAsJsonPrimitive().isString()) {
+            throw new IllegalStateException();
+        }
+        return element.getAsString();
+    }
+}

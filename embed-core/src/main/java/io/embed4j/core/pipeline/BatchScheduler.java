@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.embed4j.core.pipeline;
+
+import io.embed4j.EmbedderClosedException;
+import io.embed4j.OutOfDeviceMemoryException;
+import io.embed4j.core.text.TokenizedText;
+import io.embed4j.spi.Encoder;
+import io.embed4j.spi.OutputRequest;
+import io.embed4j.spi.PackedBatch;
+import io.embed4j.spi.VectorBlock;
+import java.nio.FloatBuffer;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.Iterator;
+import java.util.List;
+import java.util.concurrent.CompletionException;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Merges the rows of all calls into batches by token budget and keeps the device busy.
+ *
+ * <p>The idea: never wait for more work. While the device has room, a batch leaves at once, so a single call on an idle
+ * device is never held back; while it is busy, rows gather, and the next batch takes from all calls that want the same
+ * output. Calls take turns: each batch begins with the call that has waited longest since its last turn and takes that
+ * call's longest rows, then fills up with rows of the others. A large call thus cannot starve a small one.
+ *
+ * <p>A batch that meets {@link OutOfDeviceMemoryException} is halved and tried again, down to single rows.
+ */
+final class BatchScheduler implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(BatchScheduler.class);
+
+    private final Encoder encoder;
+    private final Encoder.Limits limits;
+    private final int hiddenSize;
+    private final Deque<EncodeJob> jobs = new ArrayDeque<>();
+    private int batchesUnderWay;
+    private boolean closed;
+    private boolean memoryWarningGiven;
+
+    private record Row(EncodeJob job, int row) {
+        TokenizedText text() {
+            return job.text(row);
+        }
+    }
+
+    private record Batch(OutputRequest request, List<Row> rows) {}
+
+    /**
+     * Starts empty.
+     *
+     * @param encoder where batches go; not closed by the scheduler
+     * @param hiddenSize H, the width of token output
+     */
+    BatchScheduler(Encoder encoder, int hiddenSize) {
+        this.encoder = encoder;
+        this.limits = encoder.limits();
+        this.hiddenSize = hiddenSize;
+    }
+
+    /**
+     * Takes a call's rows. The job's future completes when the last one is done.
+     *
+     * @throws EmbedderClosedException if the scheduler is closed
+     */
+    void submit(EncodeJob job) {
+        synchronized (this) {
+            if (closed) {
+                throw new EmbedderClosedException("The embedder is closed. Build a new one.");
+            }
+            if (!job.isDrained()) {
+                jobs.add(job);
+            }
+        }
+        dispatch();
+    }
+
+    private void dispatch() {
+        for (Batch batch = nextBatch(); batch != null; batch = nextBatch()) {
+            start(batch);
+        }
+    }
+
+    private synchronized @Nullable Batch nextBatch() {
+        jobs.removeIf(EncodeJob::isDrained);
+        if (jobs.isEmpty() || batchesUnderWay >= limits.concurrentBatches()) {
+            return null;
+        }
+        EncodeJob first = jobs.remove();
+        List<Row> rows = new ArrayList<>();
+        long tokens = fill(rows, 0, first);
+        for (Iterator<EncodeJob> others = jobs.iterator(); others.hasNext() && tokens < limits.maxTokens(); ) {
+            EncodeJob other = others.next();
+            if (other.request().equals(first.request())) {
+                tokens = fill(rows, tokens, other);
+            }
+        }
+        jobs.add(first);
+        batchesUnderWay++;
+        return new Batch(first.request(), rows);
+    }
+
+    /** Moves rows from the job into the batch as long as the limits admit them; returns the batch's tokens. */
+    private long fill(List<Row> rows, long tokens, EncodeJob job) {
+        int longest = rows.stream().mapToInt(row -> row.text().length()).max().orElse(0);
+        for (Integer row = job.peek(); row != null && !job.isDrained(); row = job.peek()) {
+            int length = job.text(row).length();
+            longest = Math.max(longest, length);
+            if (!limits.admits(rows.size() + 1, tokens + length, longest)) {
+                break;
+            }
+            rows.add(new Row(job, job.take()));
+            tokens += length;
+        }
+        return tokens;
+    }
+
+    @SuppressWarnings("FutureReturnValueIgnored") // both outcomes go to the jobs
+    private void start(Batch batch) {
+        try {
+            PackedBatch packed = PackedBatch.of(
+                    batch.rows().stream().map(row -> row.text().ids()).toList(),
+                    batch.rows().stream().map(row -> row.text().typeIds()).toList(),
+                    batch.rows().stream()
+                            .mapToInt(row -> row.text().poolStart())
+                            .toArray());
+            encoder.submit(packed, batch.request()).result().whenComplete((block, failure) -> {
+                finish(batch, packed, block, failure);
+                dispatch();
+            });
+        } catch (RuntimeException e) {
+            finish(batch, null, null, e);
+        }
+    }
+
+    private void finish(
+            Batch batch, @Nullable PackedBatch packed, @Nullable VectorBlock block, @Nullable Throwable failure) {
+        try {
+            if (block != null && packed != null) {
+                deliver(batch, packed, block);
+            } else {
+                retryOrFail(batch, failure instanceof CompletionException ? failure.getCause() : failure);
+            }
+        } catch (RuntimeException e) {
+            batch.rows().forEach(row -> row.job().fail(e));
+        } finally {
+            synchronized (this) {
+                batchesUnderWay--;
+                notifyAll();
+            }
+        }
+    }
+
+    private void deliver(Batch batch, PackedBatch packed, VectorBlock block) {
+        try (block) {
+            FloatBuffer values = FloatBuffer.allocate(Math.multiplyExact(block.rows(), block.dimension()));
+            block.copyTo(values);
+            boolean pooled = batch.request() instanceof OutputRequest.Pooled;
+            for (int row = 0; row < batch.rows().size(); row++) {
+                int from = pooled ? row * block.dimension() : packed.cuSeqLens()[row] * hiddenSize;
+                int length = pooled ? block.dimension() : packed.length(row) * hiddenSize;
+                Row target = batch.rows().get(row);
+                target.job().finishRow(target.row(), values.array(), from, length);
+            }
+        }
+    }
+
+    private void retryOrFail(Batch batch, @Nullable Throwable failure) {
+        int rows = batch.rows().size();
+        if (!(failure instanceof OutOfDeviceMemoryException) || rows == 1) {
+            Throwable cause = failure == null ? new IllegalStateException("The backend returned nothing.") : failure;
+            batch.rows().forEach(row -> row.job().fail(cause));
+            return;
+        }
+        synchronized (this) {
+            if (!memoryWarningGiven) {
+                memoryWarningGiven = true;
+                LOG.warn("A batch of {} texts ran out of memory and is halved: {}", rows, failure.getMessage());
+            }
+            batchesUnderWay += 2;
+        }
+        start(new Batch(batch.request(), batch.rows().subList(0, rows / 2)));
+        start(new Batch(batch.request(), batch.rows().subList(rows / 2, rows)));
+    }
+
+    /** Fails what waits, and waits for what is under way. */
+    @Override
+    public void close() {
+        List<EncodeJob> waiting;
+        synchronized (this) {
+            closed = true;
+            waiting = List.copyOf(jobs);
+            jobs.clear();
+        }
+        waiting.forEach(job -> job.fail(new EmbedderClosedException("The embedder was closed during the call.")));
+        boolean interrupted = false;
+        synchronized (this) {
+            while (batchesUnderWay > 0) {
+                try {
+                    wait();
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                }
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

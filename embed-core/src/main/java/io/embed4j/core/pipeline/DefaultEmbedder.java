@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.embed4j.core.pipeline;
+
+import io.embed4j.DeviceInfo;
+import io.embed4j.EmbedException;
+import io.embed4j.EmbedOptions;
+import io.embed4j.Embedder;
+import io.embed4j.EmbedderClosedException;
+import io.embed4j.Embeddings;
+import io.embed4j.ModelInfo;
+import io.embed4j.Precision;
+import io.embed4j.ProgressListener;
+import io.embed4j.TokenEmbeddings;
+import io.embed4j.TruncationPolicy;
+import io.embed4j.core.model.ModelDefinition;
+import io.embed4j.core.text.TextTokenizer;
+import io.embed4j.core.text.TokenizedText;
+import io.embed4j.spec.EncoderSpec;
+import io.embed4j.spi.Encoder;
+import io.embed4j.spi.OutputRequest;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Iterator;
+import java.util.List;
+import java.util.NoSuchElementException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The pipeline of one model on one device: check, tokenize, schedule, put rows back in order. Calls tokenize on their
+ * own threads; the {@link BatchScheduler} merges what they submit.
+ */
+public final class DefaultEmbedder implements Embedder {
+    /** Texts that a stream holds at a time: enough to sort by length, few enough to be nothing in memory. */
+    private static final int STREAM_WINDOW = 512;
+
+    private final ModelDefinition definition;
+    private final ModelInfo model;
+    private final DeviceInfo device;
+    private final Precision precision;
+    private final TextTokenizer tokenizer;
+    private final Encoder encoder;
+    private final BatchScheduler scheduler;
+    private final BackgroundCalls background;
+    private final Runnable release;
+    private final AtomicBoolean open = new AtomicBoolean(true);
+
+    /**
+     * Puts the parts together; the embedder closes tokenizer and encoder.
+     *
+     * @param definition the model
+     * @param device what the encoder runs on
+     * @param precision what the encoder runs in
+     * @param tokenizer the model's tokenizer
+     * @param encoder the loaded encoder
+     * @param release runs after all is closed
+     */
+    public DefaultEmbedder(
+            ModelDefinition definition,
+            DeviceInfo device,
+            Precision precision,
+            TextTokenizer tokenizer,
+            Encoder encoder,
+            Runnable release) {
+        this.definition = definition;
+        this.model = definition.info();
+        this.device = device;
+        this.precision = precision;
+        this.tokenizer = tokenizer;
+        this.encoder = encoder;
+        this.scheduler = new BatchScheduler(encoder, definition.spec().hiddenSize());
+        this.background = new BackgroundCalls(model.name());
+        this.release = release;
+    }
+
+    @Override
+    public Embeddings embed(List<String> texts, EmbedOptions options) {
+        return embed(texts, options, 0);
+    }
+
+    /** Embeds texts that stand from {@code firstIndex} on in the user's call. */
+    private Embeddings embed(List<String> texts, EmbedOptions options, long firstIndex) {
+        PooledCall call = tokenize(texts, options, firstIndex);
+        await(submit(call));
+        return call.result();
+    }
+
+    private PooledCall tokenize(List<String> texts, EmbedOptions options, long firstIndex) {
+        OutputPlan plan = OutputPlan.of(definition.spec(), model, options);
+        List<List<TokenizedText>> tokenized =
+                tokenize(texts, firstIndex, plan.prompt(), plan.includePrompt(), options.truncation(), false);
+        return new PooledCall(tokenized, plan.request());
+    }
+
+    private List<List<TokenizedText>> tokenize(
+            List<String> texts,
+            long firstIndex,
+            String prompt,
+            boolean includePrompt,
+            TruncationPolicy policy,
+            boolean withTokens) {
+        requireOpen();
+        for (int i = 0; i < texts.size(); i++) {
+            TextTokenizer.check(texts.get(i), firstIndex + i);
+        }
+        return tokenizer.tokenize(texts, firstIndex, prompt, includePrompt, policy, withTokens);
+    }
+
+    private CompletableFuture<Void> submit(PooledCall call) {
+        EncodeJob job = new EncodeJob(call.rows(), call.request(), call::accept);
+        scheduler.submit(job);
+        return job.done();
+    }
+
+    @Override
+    public Iterator<Embeddings> stream(Iterator<String> texts, EmbedOptions options, ProgressListener progress) {
+        return new Iterator<>() {
+            private long textsDone;
+            private long tokensDone;
+
+            @Override
+            public boolean hasNext() {
+                return texts.hasNext();
+            }
+
+            @Override
+            public Embeddings next() {
+                if (!texts.hasNext()) {
+                    throw new NoSuchElementException("All texts are embedded.");
+                }
+                List<String> window = new ArrayList<>(STREAM_WINDOW);
+                while (window.size() < STREAM_WINDOW && texts.hasNext()) {
+                    window.add(texts.next());
+                }
+                Embeddings vectors = embed(window, options, textsDone);
+                textsDone += window.size();
+                for (int row = 0; row < vectors.size(); row++) {
+                    tokensDone += vectors.tokenCount(row);
+                }
+                progress.onProgress(textsDone, tokensDone);
+                return vectors;
+            }
+        };
+    }
+
+    @Override
+    public CompletableFuture<Embeddings> embedAsync(List<String> texts, EmbedOptions options) {
+        requireOpen();
+        List<String> copy = new ArrayList<>(texts);
+        return background.start(() -> {
+            PooledCall call = tokenize(copy, options, 0);
+            return new BackgroundCalls.Started<>(submit(call), call::result);
+        });
+    }
+
+    @Override
+    public List<TokenEmbeddings> embedTokens(List<String> texts, EmbedOptions options) {
+        if (options.truncation() == TruncationPolicy.CHUNK) {
+            throw new IllegalArgumentException(
+                    "Token vectors cannot be merged over chunks. Use the truncation policy TRUNCATE or ERROR.");
+        }
+        EncoderSpec spec = definition.spec();
+        List<TokenizedText> rows =
+                tokenize(texts, 0, OutputPlan.prompt(model, options), true, options.truncation(), true).stream()
+                        .map(pieces -> pieces.get(0))
+                        .toList();
+        float[][] hidden = new float[rows.size()][];
+        EncodeJob job = new EncodeJob(
+                rows,
+                new OutputRequest.Tokens(List.of(spec.layers().size())),
+                (row, values, from, length) -> hidden[row] = Arrays.copyOfRange(values, from, from + length));
+        scheduler.submit(job);
+        await(job.done());
+        List<TokenEmbeddings> results = new ArrayList<>(rows.size());
+        for (int row = 0; row < rows.size(); row++) {
+            TokenizedText text = rows.get(row);
+            results.add(new TokenEmbeddings(text.tokens(), spec.hiddenSize(), hidden[row], text.tokenCount()));
+        }
+        return results;
+    }
+
+    private void await(CompletableFuture<Void> done) {
+        try {
+            done.get();
+        } catch (InterruptedException e) {
+            done.cancel(false);
+            Thread.currentThread().interrupt();
+            throw new EmbedException("The call was interrupted; its texts were not embedded.", e);
+        } catch (ExecutionException e) {
+            throw rethrown(e.getCause());
+        }
+    }
+
+    private static RuntimeException rethrown(@Nullable Throwable failure) {
+        if (failure instanceof EmbedException known) {
+            return known;
+        }
+        return new EmbedException("The texts could not be embedded: " + failure, failure);
+    }
+
+    private void requireOpen() {
+        if (!open.get()) {
+            throw new EmbedderClosedException("The embedder is closed. Build a new one.");
+        }
+    }
+
+    @Override
+    public ModelInfo model() {
+        return model;
+    }
+
+    @Override
+    public DeviceInfo device() {
+        return device;
+    }
+
+    @Override
+    public Precision precision() {
+        return precision;
+    }
+
+    @Override
+    public void close() {
+        if (open.compareAndSet(true, false)) {
+            background.close();
+            scheduler.close();
+            encoder.close();
+            tokenizer.close();
+            release.run();
+        }
+    }
+
+    @Override
+    public String toString() {
+        return model.name() + " on " + device.id() + " in " + precision;
+    }
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.embed4j.core.pipeline;
+
+import io.embed4j.EmbedException;
+import io.embed4j.Embeddings;
+import io.embed4j.core.text.TokenizedText;
+import io.embed4j.spi.OutputRequest;
+import java.util.List;
+
+/**
+ * One call for pooled vectors: collects rows as they come and puts them together in the order of the texts. A text of
+ * several chunks becomes the mean of their vectors, weighted by token count, normalized again where the call asks for
+ * unit vectors.
+ */
+final class PooledCall {
+    private final List<List<TokenizedText>> texts;
+    private final List<TokenizedText> rows;
+    private final OutputRequest.Pooled request;
+    private final float[] values;
+
+    PooledCall(List<List<TokenizedText>> texts, OutputRequest.Pooled request) {
+        this.texts = texts;
+        this.rows = texts.stream().flatMap(List::stream).toList();
+        this.request = request;
+        long numbers = (long) rows.size() * request.dimension();
+        if (numbers > Integer.MAX_VALUE - 8) {
+            throw new EmbedException(rows.size() + " vectors of " + request.dimension()
+                    + " numbers are more than one array can hold. Use stream(...), which needs constant memory.");
+        }
+        this.values = new float[(int) numbers];
+    }
+
+    List<TokenizedText> rows() {
+        return rows;
+    }
+
+    OutputRequest.Pooled request() {
+        return request;
+    }
+
+    void accept(int row, float[] source, int from, int length) {
+        System.arraycopy(source, from, values, row * request.dimension(), length);
+    }
+
+    /** The vectors, once all rows are in. */
+    Embeddings result() {
+        int count = texts.size();
+        int[] tokenCounts = new int[count];
+        boolean[] truncated = new boolean[count];
+        for (int i = 0; i < count; i++) {
+            List<TokenizedText> chunks = texts.get(i);
+            tokenCounts[i] = chunks.stream().mapToInt(TokenizedText::tokenCount).sum();
+            truncated[i] = chunks.get(0).truncated();
+        }
+        float[] vectors = rows.size() == count ? values : mergedChunks();
+        return Embeddings.of(request.dimension(), vectors, tokenCounts, truncated);
+    }
+
+    private float[] mergedChunks() {
+        int dimension = request.dimension();
+        float[] merged = new float[texts.size() * dimension];
+        int row = 0;
+        for (int i = 0; i < texts.size(); i++) {
+            List<TokenizedText> chunks = texts.get(i);
+            double[] sum = new double[dimension];
+            double weights = 0;
+            for (TokenizedText chunk : chunks) {
+                for (int d = 0; d < dimension; d++) {
+                    sum[d] += (double) chunk.length() * values[row * dimension + d];
+                }
+                weights += chunk.length();
+                row++;
+            }
+            double square = 0;
+            for (double value : sum) {
+                square += value * value;
+            }
+            boolean unit = request.normalize() && chunks.size() > 1;
+            double divisor = unit ? Math.max(Math.sqrt(square), 1e-12) : weights;
+            for (int d = 0; d < dimension; d++) {
+                merged[i * dimension + d] = (float) (sum[d] / divisor);
+            }
+        }
+        return merged;
+    }
+}

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.embed4j.core.text;
+
+import ai.djl.huggingface.tokenizers.Encoding;
+import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import ai.djl.huggingface.tokenizers.jni.CharSpan;
+import io.embed4j.EmbedderClosedException;
+import io.embed4j.InvalidTextException;
+import io.embed4j.ModelFormatException;
+import io.embed4j.TokenEmbeddings.Token;
+import io.embed4j.TruncationPolicy;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.locks.ReadWriteLock;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.stream.IntStream;
+
+/**
+ * Turns texts into token ids with the model's tokenizer.json, run by Hugging Face's tokenizers through DJL.
+ *
+ * <p>The truncation and padding blocks of tokenizer.json are switched off: what was exported there is one user's setting
+ * (128 in the embedded default), not the model's maximum. Texts are cut here instead: special tokens that the tokenizer
+ * added at both ends stay, the text's own tokens are dropped from the end.
+ */
+public final class TextTokenizer implements AutoCloseable {
+    private final HuggingFaceTokenizer tokenizer;
+    private final int maxTokens;
+
+    /** Held for reading while the native tokenizer works, for writing while it is freed: it does not check itself. */
+    private final ReadWriteLock life = new ReentrantReadWriteLock();
+
+    private boolean closed;
+
+    private TextTokenizer(HuggingFaceTokenizer tokenizer, int maxTokens) {
+        this.tokenizer = tokenizer;
+        this.maxTokens = maxTokens;
+    }
+
+    /**
+     * Loads a tokenizer.
+     *
+     * @param file tokenizer.json
+     * @param maxTokens longest text in tokens, special tokens included
+     * @throws ModelFormatException if the file is missing or not a tokenizer
+     */
+    public static TextTokenizer load(Path file, int maxTokens) {
+        // DJL reports usage and asks for cloud metadata unless told not to; it must be told before its first class
+        // loads.
+        System.setProperty("OPT_OUT_TRACKING", "true");
+        System.setProperty("ai.djl.offline", "true");
+        Map<String, String> options =
+                Map.of("addSpecialTokens", "true", "truncation", "do_not_truncate", "padding", "do_not_pad");
+        try (InputStream in = Files.newInputStream(file)) {
+            return new TextTokenizer(HuggingFaceTokenizer.newInstance(in, options), maxTokens);
+        } catch (IOException | RuntimeException e) {
+            throw new ModelFormatException(file + " cannot be loaded as a tokenizer: " + e.getMessage(), e);
+        }
+    }
+
+    /**
+     * Tokenizes texts in parallel.
+     *
+     * @param texts texts that passed {@link #check}
+     * @param firstIndex place of the first text in the user's call, for messages
+     * @param prompt put before every text
+     * @param includePrompt whether the prompt's tokens are pooled
+     * @param policy what happens to texts that are too long
+     * @param withTokens whether spellings and offsets are wanted
+     * @return per text one entry, or several in order under {@link TruncationPolicy#CHUNK}
+     * @throws EmbedderClosedException if the tokenizer was closed
+     * @throws InvalidTextException if a text has no tokens, or too many under {@link TruncationPolicy#ERROR}
+     */
+    public List<List<TokenizedText>> tokenize(
+            List<String> texts,
+            long firstIndex,
+            String prompt,
+            boolean includePrompt,
+            TruncationPolicy policy,
+            boolean withTokens) {
+        if (texts.isEmpty()) {
+            return List.of();
+        }
+        String[] inputs = texts.stream().map(text -> prompt + text).toArray(String[]::new);
+        int promptTokens = includePrompt || prompt.isEmpty() ? 0 : leadingTokens(prompt);
+        Encoding[] encodings = encode(inputs);
+        List<List<TokenizedText>> results = new ArrayList<>(encodings.length);
+        for (int i = 0; i < encodings.length; i++) {
+            long index = firstIndex + i;
+            int count = encodings[i].getIds().length;
+            if (count == 0) {
+                throw new InvalidTextException(
+                        index, "Text " + index + " gives no tokens at all, so it has no vector. Leave it out.");
+            }
+            if (count > maxTokens && policy == TruncationPolicy.ERROR) {
+                throw new InvalidTextException(
+                        index,
+                        "Text " + index + " has " + count + " tokens; the model takes " + maxTokens
+                                + ". Shorten it, or use the truncation policy TRUNCATE or CHUNK.");
+            }
+            List<Token> tokens = withTokens ? tokens(encodings[i], inputs[i], prompt.length()) : List.of();
+            results.add(
+                    policy == TruncationPolicy.CHUNK
+                            ? chunks(encodings[i], promptTokens)
+                            : List.of(truncate(encodings[i], promptTokens, tokens)));
+        }
+        return results;
+    }
+
+    /**
+     * Checks that a text can be tokenized.
+     *
+     * @param text the text, possibly null whatever its type says
+     * @param index its place in the user's call
+     * @throws InvalidTextException if it is null or holds half of a surrogate pair
+     */
+    @SuppressWarnings("ConstantValue")
+    public static void check(String text, long index) {
+        if (text == null) {
+            throw new InvalidTextException(index, "Text " + index + " is null. Use \"\" for an empty text.");
+        }
+        for (int i = 0; i < text.length(); i++) {
+            char unit = text.charAt(i);
+            if (Character.isSurrogate(unit)) {
+                if (Character.isHighSurrogate(unit)
+                        && i + 1 < text.length()
+                        && Character.isLowSurrogate(text.charAt(i + 1))) {
+                    i++;
+                } else {
+                    throw new InvalidTextException(
+                            index,
+                            String.format(
+                                    "Text %d has a lone surrogate U+%04X at char %d: it is not valid Unicode. Was it cut"
+                                            + " in the middle of a character?",
+                                    index, (int) unit, i));
+                }
+            }
+        }
+    }
+
+    private Encoding[] encode(String... inputs) {
+        life.readLock().lock();
+        try {
+            if (closed) {
+                throw new EmbedderClosedException("The embedder was closed during the call.");
+            }
+            return tokenizer.batchEncode(inputs);
+        } finally {
+            life.readLock().unlock();
+        }
+    }
+
+    /** How many tokens a prompt takes at the beginning: its own, and the special ones before it. */
+    private int leadingTokens(String prompt) {
+        Encoding encoding = encode(prompt)[0];
+        return encoding.getIds().length - trailingSpecials(encoding);
+    }
+
+    private TokenizedText truncate(Encoding encoding, int promptTokens, List<Token> tokens) {
+        int count = encoding.getIds().length;
+        if (count <= maxTokens) {
+            return piece(encoding, 0, 0, promptTokens, tokens);
+        }
+        int tail = Math.min(trailingSpecials(encoding), maxTokens - 1);
+        return piece(encoding, maxTokens - tail, count - tail, promptTokens, tokens);
+    }
+
+    /** The text's tokens [0, head) and [tail, count). */
+    private static TokenizedText piece(Encoding encoding, int head, int tail, int promptTokens, List<Token> tokens) {
+        int count = encoding.getIds().length;
+        List<Token> kept = tokens;
+        if (head < tail && !tokens.isEmpty()) {
+            kept = new ArrayList<>(tokens.subList(0, head));
+            kept.addAll(tokens.subList(tail, count));
+        }
+        int[] ids = join(encoding.getIds(), 0, head, tail, count);
+        return new TokenizedText(
+                ids,
+                join(encoding.getTypeIds(), 0, head, tail, count),
+                count,
+                Math.min(promptTokens, ids.length - 1),
+                kept);
+    }
+
+    /** Pieces of the text's own tokens, each between the special tokens that stood around the whole. */
+    private List<TokenizedText> chunks(Encoding encoding, int promptTokens) {
+        int count = encoding.getIds().length;
+        if (count <= maxTokens) {
+            return List.of(piece(encoding, 0, 0, promptTokens, List.of()));
+        }
+        int head = leadingSpecials(encoding);
+        int tail = count - trailingSpecials(encoding);
+        int room = Math.max(1, maxTokens - head - (count - tail));
+        List<TokenizedText> chunks = new ArrayList<>();
+        for (int from = head; from < tail; from += room) {
+            int to = Math.min(from + room, tail);
+            int[] ids = join(encoding.getIds(), 0, head, from, to, tail, count);
+            int[] typeIds = join(encoding.getTypeIds(), 0, head, from, to, tail, count);
+            int poolStart = from == head ? Math.min(promptTokens, ids.length - 1) : 0;
+            chunks.add(new TokenizedText(ids, typeIds, ids.length, poolStart, List.of()));
+        }
+        return chunks;
+    }
+
+    /** The values in [bounds[0], bounds[1]), [bounds[2], bounds[3]), and so on, one behind the other. */
+    private static int[] join(long[] values, int... bounds) {
+        IntStream joined = IntStream.empty();
+        for (int i = 0; i < bounds.length; i += 2) {
+            joined = IntStream.concat(joined, IntStream.range(bounds[i], bounds[i + 1]));
+        }
+        return joined.map(i -> (int) values[i]).toArray();
+    }
+
+    private static int leadingSpecials(Encoding encoding) {
+        long[] special = encoding.getSpecialTokenMask();
+        int count = 0;
+        while (count < special.length && special[count] == 1) {
+            count++;
+        }
+        return count;
+    }
+
+    private static int trailingSpecials(Encoding encoding) {
+        long[] special = encoding.getSpecialTokenMask();
+        int count = 0;
+        while (count < special.length && special[special.length - 1 - count] == 1) {
+            count++;
+        }
+        return count == special.length ? 0 : count;
+    }
+
+    /** Offsets of the tokenizer count code points of prompt + text; ours count chars of the text. */
+    private static List<Token> tokens(Encoding encoding, String input, int promptChars) {
+        int[] charAt = new int[input.codePointCount(0, input.length()) + 1];
+        for (int point = 0, at = 0; point < charAt.length; point++) {
+            charAt[point] = at;
+            at = at < input.length() ? input.offsetByCodePoints(at, 1) : at;
+        }
+        long[] ids = encoding.getIds();
+        CharSpan[] spans = encoding.getCharTokenSpans();
+        List<Token> tokens = new ArrayList<>(ids.length);
+        for (int i = 0; i < ids.length; i++) {
+            boolean special = encoding.getSpecialTokenMask()[i] == 1;
+            int start = special || spans[i] == null ? 0 : Math.max(0, charAt[spans[i].getStart()] - promptChars);
+            int end = special || spans[i] == null ? 0 : Math.max(0, charAt[spans[i].getEnd()] - promptChars);
+            tokens.add(new Token(encoding.getTokens()[i], (int) ids[i], start, end, special));
+        }
+        return tokens;
+    }
+
+    @Override
+    public void close() {
+        life.writeLock().lock();
+        try {
+            closed = true;
+            tokenizer.close();
+        } finally {
+            life.writeLock().unlock();
+        }
+    }
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.embed4j.cpu;
+
+import io.embed4j.DeviceInfo;
+import io.embed4j.DeviceUnavailableException;
+import io.embed4j.spi.BackendProvider;
+import io.embed4j.spi.Device;
+import io.embed4j.spi.DeviceId;
+import io.embed4j.spi.DeviceProbe;
+import java.util.List;
+
+/** Offers the one CPU. */
+public final class CpuBackendProvider implements BackendProvider {
+
+    /** For {@link java.util.ServiceLoader}. */
+    public CpuBackendProvider() {}
+
+    @Override
+    public String name() {
+        return DeviceId.CPU.backend();
+    }
+
+    @Override
+    public int priority() {
+        return 0;
+    }
+
+    @Override
+    public List<DeviceProbe> probe() {
+        try {
+            OnnxRuntime.requireUsable();
+            return List.of(DeviceProbe.usable(DeviceId.CPU, info()));
+        } catch (DeviceUnavailableException e) {
+            return List.of(DeviceProbe.unusable(DeviceId.CPU, String.valueOf(e.getMessage()), OnnxRuntime.REMEDY));
+        }
+    }
+
+    @Override
+    public Device open(DeviceId id) {
+        OnnxRuntime.requireUsable();
+        return new CpuDevice(info());
+    }
+
+    private static DeviceInfo info() {
+        return new DeviceInfo(
+                DeviceId.CPU.toString(),
+                DeviceId.CPU.backend(),
+                Runtime.getRuntime().availableProcessors() + " cores, " + System.getProperty("os.arch"),
+                OnnxRuntime.description(),
+                HostMemory.totalBytes(),
+                HostMemory.freeBytes());
+    }
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.embed4j.cpu;
+
+import io.embed4j.DeviceInfo;
+import io.embed4j.Precision;
+import io.embed4j.UnsupportedModelException;
+import io.embed4j.core.device.HostMemoryLedger;
+import io.embed4j.core.index.PlainIndexShard;
+import io.embed4j.cpu.graph.EncoderGraph;
+import io.embed4j.spec.DType;
+import io.embed4j.spec.EncoderSpec;
+import io.embed4j.spec.WeightShape;
+import io.embed4j.spi.Device;
+import io.embed4j.spi.Encoder;
+import io.embed4j.spi.EncoderOptions;
+import io.embed4j.spi.IndexShard;
+import io.embed4j.spi.IndexSpec;
+import io.embed4j.spi.MemoryLedger;
+import io.embed4j.spi.MemoryPlan;
+import io.embed4j.spi.WeightSource;
+import java.util.List;
+
+/** The machine's CPU. */
+final class CpuDevice implements Device {
+    private final DeviceInfo info;
+    private final MemoryLedger memory;
+
+    CpuDevice(DeviceInfo info) {
+        this.info = info;
+        this.memory = new HostMemoryLedger(info.id(), info.totalBytes(), HostMemory::freeBytes);
+    }
+
+    @Override
+    public DeviceInfo info() {
+        return info;
+    }
+
+    @Override
+    public MemoryLedger memory() {
+        return memory;
+    }
+
+    @Override
+    public List<Precision> precisions() {
+        return List.of(Precision.FP32);
+    }
+
+    /**
+     * {@inheritDoc}
+     *
+     * <p>Weights count once in fp32: ONNX Runtime repacks the matrices it multiplies with and lets go of the mapped
+     * originals. Activations count what is alive at once in a layer, for every batch that may be under way.
+     */
+    @Override
+    public MemoryPlan plan(EncoderSpec spec, WeightSource weights, EncoderOptions options) {
+        EncoderGraph.requireSupported(spec);
+        requirePrecision(options.precision());
+        long weightBytes =
+                spec.weightShapes().stream().mapToLong(WeightShape::elements).sum() * DType.FP32.bytes();
+        Encoder.Limits limits = CpuEncoder.limits(spec, options);
+        long perToken = spec.layers().stream()
+                .mapToLong(layer -> 3L * spec.hiddenSize()
+                        + 8L * layer.attention().projectionSize()
+                        + 2L * layer.feedForward().intermediateSize())
+                .max()
+                .orElse(0);
+        long scores = (long) spec.layers().get(0).attention().heads() * limits.maxPaddedPairs();
+        long perBatch = (perToken * limits.maxTokens() + scores) * DType.FP32.bytes();
+        return new MemoryPlan(weightBytes, perBatch * limits.concurrentBatches(), 0);
+    }
+
+    @Override
+    public Encoder load(EncoderSpec spec, WeightSource weights, EncoderOptions options) {
+        MemoryPlan plan = plan(spec, weights, options);
+        MemoryLedger.Reservation reservation = memory.reserve(options.tenant(), plan);
+        try {
+            return new CpuEncoder(spec, weights, options, reservation);
+        } catch (RuntimeException | Error e) {
+            reservation.close();
+            throw e;
+        }
+    }
+
+    private void requirePrecision(Precision precision) {
+        if (!precisions().contains(precision)) {
+            throw new UnsupportedModelException(
+                    "The CPU does not offer the precision " + precision + ". It offers " + precisions() + ".");
+        }
+    }
+
+    @Override
+    public IndexShard index(IndexSpec spec) {
+        if (spec.storage() != DType.FP32) {
+            throw new UnsupportedModelException(
+                    "The CPU index stores fp32, not " + spec.storage() + ", in this version.");
+        }
+        return new PlainIndexShard(spec);
+    }
+
+    @Override
+    public void close() {}
+}

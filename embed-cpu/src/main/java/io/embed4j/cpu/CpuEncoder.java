@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.embed4j.cpu;
+
+import io.embed4j.EmbedException;
+import io.embed4j.EmbedderClosedException;
+import io.embed4j.core.math.PoolingHead;
+import io.embed4j.cpu.EncoderSession.IntTensor;
+import io.embed4j.cpu.graph.EncoderGraph;
+import io.embed4j.spec.DType;
+import io.embed4j.spec.EmbeddingSpec.LearnedPositions;
+import io.embed4j.spec.EncoderSpec;
+import io.embed4j.spec.WeightShape;
+import io.embed4j.spi.DeviceId;
+import io.embed4j.spi.Encoder;
+import io.embed4j.spi.EncoderOptions;
+import io.embed4j.spi.MemoryLedger;
+import io.embed4j.spi.OutputRequest;
+import io.embed4j.spi.PackedBatch;
+import io.embed4j.spi.Submission;
+import io.embed4j.spi.VectorBlock;
+import io.embed4j.spi.WeightSource;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
+import java.nio.IntBuffer;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * One encoder on the CPU: as many worker threads as cores, each running whole batches on one shared session, so that
+ * cores never wait for each other within a batch.
+ */
+final class CpuEncoder implements Encoder {
+    /** Beyond about a thousand tokens a batch no longer fits the caches and gets slower per token. */
+    private static final int DEFAULT_BATCH_TOKENS = 1024;
+
+    /** Attention holds A * B * S^2 scores; batches of long rows are kept small by this. */
+    private static final long MAX_SCORE_BYTES = 64L << 20;
+
+    private final EncoderSpec spec;
+    private final WeightSource weights;
+    private final Limits limits;
+    private final Path folder;
+    private final PoolingHead head;
+    private final MemoryLedger.Reservation reservation;
+    private final ExecutorService workers;
+    private final Map<List<Integer>, EncoderSession> sessionsByLayers = new ConcurrentHashMap<>();
+
+    CpuEncoder(EncoderSpec spec, WeightSource weights, EncoderOptions options, MemoryLedger.Reservation reservation) {
+        this.spec = spec;
+        this.weights = weights;
+        this.limits = limits(spec, options);
+        this.folder = commonFolder(spec, weights);
+        this.head = new PoolingHead(spec, weights);
+        this.reservation = reservation;
+        session(lastLayer());
+        this.workers = Executors.newFixedThreadPool(limits.concurrentBatches(), task -> {
+            Thread thread = new Thread(task, "embed4j-cpu-" + options.tenant());
+            thread.setDaemon(true);
+            return thread;
+        });
+    }
+
+    static Limits limits(EncoderSpec spec, EncoderOptions options) {
+        int heads = spec.layers().get(0).attention().heads();
+        int tokens = options.maxBatchTokens() > 0
+                ? options.maxBatchTokens()
+                : Math.max(DEFAULT_BATCH_TOKENS, options.maxTokensPerText());
+        long pairs = Math.max(
+                MAX_SCORE_BYTES / DType.FP32.bytes() / heads,
+                (long) options.maxTokensPerText() * options.maxTokensPerText());
+        return new Limits(tokens, pairs, Runtime.getRuntime().availableProcessors());
+    }
+
+    @Override
+    public Limits limits() {
+        return limits;
+    }
+
+    @Override
+    public Submission submit(PackedBatch batch, OutputRequest request) {
+        if (!limits.admits(batch.rows(), batch.tokens(), batch.longestRow())) {
+            throw new IllegalArgumentException("A batch of " + batch.rows() + " rows, " + batch.tokens()
+                    + " tokens, longest row " + batch.longestRow() + " exceeds " + limits + ".");
+        }
+        CompletableFuture<VectorBlock> result = new CompletableFuture<>();
+        try {
+            workers.execute(() -> {
+                if (!result.isDone()) {
+                    run(batch, request, result);
+                }
+            });
+        } catch (RejectedExecutionException e) {
+            result.completeExceptionally(new EmbedderClosedException("The encoder is closed.", e));
+        }
+        return () -> result;
+    }
+
+    private void run(PackedBatch batch, OutputRequest request, CompletableFuture<VectorBlock> result) {
+        VectorBlock block;
+        try {
+            block = request instanceof OutputRequest.Tokens tokens
+                    ? encodeTokens(batch, tokens.layers())
+                    : pool(batch, (OutputRequest.Pooled) request);
+        } catch (RuntimeException | OutOfMemoryError e) {
+            result.completeExceptionally(
+                    e instanceof EmbedException
+                            ? e
+                            : new EmbedException("A batch of " + batch.tokens() + " tokens failed: " + e, e));
+            return;
+        }
+        result.complete(block);
+    }
+
+    private VectorBlock pool(PackedBatch batch, OutputRequest.Pooled request) {
+        FloatBuffer hidden = session(lastLayer()).run(inputs(batch)).get(0);
+        return new HostBlock(request.dimension(), FloatBuffer.wrap(head.apply(batch, hidden, request)));
+    }
+
+    private VectorBlock encodeTokens(PackedBatch batch, List<Integer> layers) {
+        List<FloatBuffer> hidden = session(layers).run(inputs(batch));
+        if (hidden.size() == 1) {
+            return new HostBlock(spec.hiddenSize(), hidden.get(0));
+        }
+        FloatBuffer all = FloatBuffer.allocate(
+                hidden.stream().mapToInt(FloatBuffer::remaining).sum());
+        hidden.forEach(all::put);
+        return new HostBlock(spec.hiddenSize(), all.flip());
+    }
+
+    private List<Integer> lastLayer() {
+        return List.of(spec.layers().size());
+    }
+
+    private EncoderSession session(List<Integer> outputLayers) {
+        return sessionsByLayers.computeIfAbsent(
+                outputLayers, layers -> OnnxRuntime.open(EncoderGraph.build(spec, weights, folder, layers), folder));
+    }
+
+    private Map<String, IntTensor> inputs(PackedBatch batch) {
+        int rows = batch.rows();
+        int tokens = batch.tokens();
+        int longest = batch.longestRow();
+        IntBuffer padIndex = ints(rows * longest);
+        IntBuffer unpadIndex = ints(tokens);
+        IntBuffer rowLengths = ints(rows);
+        for (int row = 0; row < rows; row++) {
+            int first = batch.cuSeqLens()[row];
+            int length = batch.length(row);
+            rowLengths.put(row, length);
+            for (int i = 0; i < longest; i++) {
+                padIndex.put(row * longest + i, first + Math.min(i, length - 1));
+            }
+            for (int i = 0; i < length; i++) {
+                unpadIndex.put(first + i, row * longest + i);
+            }
+        }
+        Map<String, IntTensor> inputs = new HashMap<>();
+        inputs.put(EncoderGraph.TOKEN_IDS, new IntTensor(ints(batch.tokenIds()), tokens));
+        inputs.put(EncoderGraph.POSITIONS, new IntTensor(positions(batch), tokens));
+        inputs.put(EncoderGraph.PAD_INDEX, new IntTensor(padIndex, rows, longest));
+        inputs.put(EncoderGraph.UNPAD_INDEX, new IntTensor(unpadIndex, tokens));
+        inputs.put(EncoderGraph.ROW_LENGTHS, new IntTensor(rowLengths, rows));
+        if (spec.embedding().tokenTypes() > 0) {
+            inputs.put(EncoderGraph.TYPE_IDS, new IntTensor(ints(batch.typeIds()), tokens));
+        }
+        return inputs;
+    }
+
+    /** Rows of the position table: the place in the text plus the table's offset. */
+    private IntBuffer positions(PackedBatch batch) {
+        IntBuffer rows = ints(batch.positions());
+        int offset = spec.embedding().positions() instanceof LearnedPositions learned ? learned.offset() : 0;
+        for (int i = 0; offset > 0 && i < rows.limit(); i++) {
+            rows.put(i, rows.get(i) + offset);
+        }
+        return rows;
+    }
+
+    private static IntBuffer ints(int count) {
+        return ByteBuffer.allocateDirect(Math.multiplyExact(count, Integer.BYTES))
+                .order(ByteOrder.nativeOrder())
+                .asIntBuffer();
+    }
+
+    private static IntBuffer ints(int[] values) {
+        return ints(values.length).put(values).flip();
+    }
+
+    /** The deepest directory above all weight files: ONNX Runtime takes external data from one folder. */
+    private static Path commonFolder(EncoderSpec spec, WeightSource weights) {
+        Path folder = null;
+        for (WeightShape weight : spec.weightShapes()) {
+            Path parent =
+                    weights.get(weight.role(), weight.index()).region().file().getParent();
+            while (folder != null && parent != null && !folder.startsWith(parent)) {
+                parent = parent.getParent();
+            }
+            folder = parent;
+        }
+        if (folder == null) {
+            throw new EmbedException("The model's files have no common folder. Put them into one directory.");
+        }
+        return folder;
+    }
+
+    @Override
+    public void close() {
+        workers.shutdown();
+        boolean interrupted = false;
+        boolean ended = false;
+        while (!ended) {
+            try {
+                ended = workers.awaitTermination(1, TimeUnit.MINUTES);
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        sessionsByLayers.values().forEach(EncoderSession::close);
+        sessionsByLayers.clear();
+        reservation.close();
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Vectors in host memory. */
+    private record HostBlock(int dimension, FloatBuffer values) implements VectorBlock {
+        @Override
+        public int rows() {
+            return values.remaining() / dimension;
+        }
+
+        @Override
+        public DType type() {
+            return DType.FP32;
+        }
+
+        @Override
+        public DeviceId device() {
+            return DeviceId.CPU;
+        }
+
+        @Override
+        public void copyTo(FloatBuffer out) {
+            out.put(values.duplicate());
+        }
+
+        @Override
+        public void close() {}
+    }
+}

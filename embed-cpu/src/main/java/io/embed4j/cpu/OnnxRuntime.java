@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.embed4j.cpu;
+
+import ai.djl.engine.Engine;
+import ai.onnxruntime.OrtEnvironment;
+import ai.onnxruntime.OrtException;
+import ai.onnxruntime.OrtSession.SessionOptions;
+import io.embed4j.DeviceUnavailableException;
+import java.nio.file.Path;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The ONNX Runtime on the class path, used through DJL.
+ *
+ * <p>DJL's engine cannot start where another library has already made the JVM's one OrtEnvironment (it insists on
+ * setting thread options, <a href="https://github.com/deepjavalibrary/djl/issues/3679">DJL 3679</a>). Then sessions are
+ * made with ONNX Runtime's own API, behind the same {@link EncoderSession}.
+ *
+ * <p>Another library's POM may have brought an older ONNX Runtime than the graph needs, so its version is checked before
+ * the first session.
+ */
+final class OnnxRuntime {
+    static final String REMEDY =
+            "Declare com.microsoft.onnxruntime:onnxruntime 1.29.0 or later in your own dependencies.";
+
+    private static final Logger LOG = LoggerFactory.getLogger(OnnxRuntime.class);
+    private static final String ENGINE = "OnnxRuntime";
+
+    /** The minor version of 1.x with which the graph was checked. */
+    private static final int OLDEST_MINOR = 29;
+
+    private OnnxRuntime() {}
+
+    /** Started once, at the first use. */
+    private static final class Started {
+        static final boolean THROUGH_DJL = startDjl();
+        static final OrtEnvironment ENVIRONMENT = OrtEnvironment.getEnvironment();
+
+        private Started() {}
+
+        private static boolean startDjl() {
+            // DJL reports usage and asks for cloud metadata unless it is told not to before it starts.
+            System.setProperty("OPT_OUT_TRACKING", "true");
+            System.setProperty("ai.djl.offline", "true");
+            try {
+                return Engine.getEngine(ENGINE) != null;
+            } catch (RuntimeException | LinkageError e) {
+                LOG.info("DJL's OnnxRuntime engine does not start ({}); using ONNX Runtime directly.", e.toString());
+                return false;
+            }
+        }
+    }
+
+    /**
+     * Checks that the library is there and new enough.
+     *
+     * @throws DeviceUnavailableException if not; it says what was found
+     */
+    static void requireUsable() {
+        String version;
+        try {
+            version = version();
+        } catch (LinkageError | RuntimeException e) {
+            throw new DeviceUnavailableException(
+                    "ONNX Runtime could not be loaded on " + System.getProperty("os.name") + " "
+                            + System.getProperty("os.arch") + ": " + e + ".",
+                    e);
+        }
+        requireVersion(version);
+    }
+
+    static void requireVersion(String version) {
+        String[] numbers = version.split("\\.", -1);
+        if (Integer.parseInt(numbers[0]) == 1 && Integer.parseInt(numbers[1]) < OLDEST_MINOR) {
+            throw new DeviceUnavailableException("ONNX Runtime " + version + " is on the class path; embed4j needs 1."
+                    + OLDEST_MINOR + " or later. " + REMEDY);
+        }
+    }
+
+    static String version() {
+        return Started.ENVIRONMENT.getVersion();
+    }
+
+    /** How sessions are made, for reports. */
+    static String description() {
+        return "ONNX Runtime " + version() + (Started.THROUGH_DJL ? " through DJL " + Engine.getDjlVersion() : "");
+    }
+
+    /**
+     * Opens a session of one thread per run.
+     *
+     * @param model the ONNX model
+     * @param folder where its external data lies
+     */
+    static EncoderSession open(byte[] model, Path folder) {
+        return Started.THROUGH_DJL
+                ? DjlSession.open(model, options(folder))
+                : DirectSession.open(Started.ENVIRONMENT, model, options(folder));
+    }
+
+    @SuppressWarnings("resource") // the session closes its options
+    private static SessionOptions options(Path folder) {
+        try {
+            SessionOptions options = new SessionOptions();
+            // Callers are the parallelism: N of them on one session, each on its own thread, with nothing that spins.
+            options.setIntraOpNumThreads(1);
+            options.setInterOpNumThreads(1);
+            options.addConfigEntry("session.intra_op.allow_spinning", "0");
+            // Basic folds constants. Beyond it Add and LayerNormalization are fused, which is slower and less exact.
+            options.setOptimizationLevel(SessionOptions.OptLevel.BASIC_OPT);
+            // Shapes change with every batch, so memory patterns would only be collected, never used.
+            options.setMemoryPatternOptimization(false);
+            options.addConfigEntry("session.model_external_initializers_file_folder_path", folder.toString());
+            return options;
+        } catch (OrtException e) {
+            throw new DeviceUnavailableException(
+                    "ONNX Runtime " + version() + " refuses a session option: " + e.getMessage() + ". " + REMEDY, e);
+        }
+    }
+}

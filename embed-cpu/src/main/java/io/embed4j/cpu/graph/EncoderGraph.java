@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.embed4j.cpu.graph;
+
+import io.embed4j.UnsupportedModelException;
+import io.embed4j.core.file.OnnxFields.DataType;
+import io.embed4j.cpu.graph.OnnxGraph.Attribute;
+import io.embed4j.spec.Activation;
+import io.embed4j.spec.AttentionBias;
+import io.embed4j.spec.AttentionSpec;
+import io.embed4j.spec.EmbeddingSpec;
+import io.embed4j.spec.EncoderSpec;
+import io.embed4j.spec.FeedForwardSpec;
+import io.embed4j.spec.LayerSpec;
+import io.embed4j.spec.NormSpec;
+import io.embed4j.spec.WeightRole;
+import io.embed4j.spi.WeightSource;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The encoder as an ONNX graph over packed tokens.
+ *
+ * <p>Everything runs on [T, H], without padding, but attention: its kernel wants [B, S], so queries, keys and values are
+ * gathered into rows by {@link #PAD_INDEX} and the context is gathered back by {@link #UNPAD_INDEX}. The kernel,
+ * ONNX Runtime's MultiHeadAttention, is told the length of each row and masks what is padding.
+ *
+ * <p>Weights are external data: regions of the model's own files, in their own layout (Gemm takes [out, in] and
+ * [in, out]) and precision (a Cast that the session folds when it loads).
+ */
+public final class EncoderGraph {
+    /** [T] token ids. */
+    public static final String TOKEN_IDS = "token_ids";
+    /** [T] token types. */
+    public static final String TYPE_IDS = "type_ids";
+    /** [T] rows of the position table. */
+    public static final String POSITIONS = "positions";
+    /** [B, S] which token stands there; any token where there is padding. */
+    public static final String PAD_INDEX = "pad_index";
+    /** [T] place of each token in [B * S]. */
+    public static final String UNPAD_INDEX = "unpad_index";
+    /** [B] row lengths. */
+    public static final String ROW_LENGTHS = "row_lengths";
+
+    /** What is added to the scores of padding: the lowest float, so that their weight is exactly 0. */
+    private static final float MASKED = -Float.MAX_VALUE;
+
+    private final EncoderSpec spec;
+    private final GraphWeights weights;
+    private final OnnxGraph graph = new OnnxGraph();
+
+    private EncoderGraph(EncoderSpec spec, WeightSource source, Path folder) {
+        this.spec = spec;
+        this.weights = new GraphWeights(graph, source, folder);
+    }
+
+    /**
+     * Builds a graph.
+     *
+     * @param spec the architecture
+     * @param weights the weights
+     * @param folder what external data is named relative to
+     * @param outputLayers hidden states to return, in order: 0 the embeddings, 1 to L behind a layer
+     * @return an ONNX model whose outputs are {@code hidden_N} [T, H] fp32
+     * @throws UnsupportedModelException if the spec has a feature that this graph cannot express; it names it
+     */
+    public static byte[] build(EncoderSpec spec, WeightSource weights, Path folder, List<Integer> outputLayers) {
+        requireSupported(spec);
+        EncoderGraph encoder = new EncoderGraph(spec, weights, folder);
+        encoder.write(outputLayers);
+        return encoder.graph.toModel();
+    }
+
+    /**
+     * Refuses what the graph cannot express.
+     *
+     * @throws UnsupportedModelException if there is such a feature; it names it
+     */
+    public static void requireSupported(EncoderSpec spec) {
+        EmbeddingSpec embedding = spec.embedding();
+        refuseIf(!(embedding.positions() instanceof EmbeddingSpec.LearnedPositions), "positions inside attention");
+        refuseIf(embedding.embeddingSize() != spec.hiddenSize(), "factorized embeddings");
+        refuseIf(embedding.scale() != 1, "scaled embeddings");
+        refuseIf(spec.finalNorm().isPresent(), "a final norm");
+        for (LayerSpec layer : spec.layers()) {
+            AttentionSpec attention = layer.attention();
+            refuseIf(layer.normPlacement() != LayerSpec.NormPlacement.POST, "norms before the blocks");
+            refuseIf(layer.norm().kind() != NormSpec.Kind.LAYER_NORM, "RMSNorm");
+            refuseIf(layer.norm().gainOffset() != 0, "norm gains with an offset");
+            refuseIf(layer.feedForward().gated(), "gated feed-forward blocks");
+            refuseIf(attention.causal(), "causal attention");
+            refuseIf(attention.windowDistance().isPresent(), "windowed attention");
+            refuseIf(attention.heads() != attention.keyValueHeads(), "grouped-query attention");
+            refuseIf(attention.rotary().isPresent(), "rotary positions");
+            refuseIf(attention.queryKeyNorm().isPresent(), "query and key norms");
+            refuseIf(attention.softcap() != 0, "capped scores");
+            refuseIf(!attention.bias().equals(AttentionBias.none()), "attention bias by distance");
+        }
+    }
+
+    private static void refuseIf(boolean present, String feature) {
+        if (present) {
+            throw new UnsupportedModelException(
+                    "The CPU backend of this version does not run models with " + feature + ".");
+        }
+    }
+
+    private void write(List<Integer> outputLayers) {
+        graph.input(TOKEN_IDS, DataType.INT32, "T");
+        graph.input(POSITIONS, DataType.INT32, "T");
+        graph.input(PAD_INDEX, DataType.INT32, "B", "S");
+        graph.input(UNPAD_INDEX, DataType.INT32, "T");
+        graph.input(ROW_LENGTHS, DataType.INT32, "B");
+        if (spec.embedding().tokenTypes() > 0) {
+            graph.input(TYPE_IDS, DataType.INT32, "T");
+        }
+        List<String> hidden = new ArrayList<>();
+        hidden.add(embeddings());
+        for (int i = 0; i < spec.layers().size(); i++) {
+            hidden.add(layer(hidden.get(i), spec.layers().get(i), i));
+        }
+        for (int layer : outputLayers) {
+            graph.output(hidden.get(layer), "hidden_" + layer, DataType.FLOAT, "T", "H");
+        }
+    }
+
+    /** [T, H]: token + position + type, normalized. */
+    private String embeddings() {
+        String sum = gather(WeightRole.TOKEN_EMBEDDING, TOKEN_IDS);
+        if (spec.embedding().tokenTypes() > 0) {
+            sum = add(sum, gather(WeightRole.TYPE_EMBEDDING, TYPE_IDS));
+        }
+        sum = add(sum, gather(WeightRole.POSITION_EMBEDDING, POSITIONS));
+        if (spec.embedding().norm().isEmpty()) {
+            return sum;
+        }
+        NormSpec norm = spec.embedding().norm().get();
+        return layerNorm(sum, norm, WeightRole.EMBEDDING_NORM_GAIN, WeightRole.EMBEDDING_NORM_BIAS, 0);
+    }
+
+    private String gather(WeightRole table, String index) {
+        return graph.node("Gather", List.of(weights.tensor(table, 0), index), Attribute.of("axis", 0));
+    }
+
+    /** [T, H] to [T, H]: x = norm(x + attention(x)); x = norm(x + feedForward(x)). */
+    private String layer(String x, LayerSpec layer, int index) {
+        String attended = add(x, attention(x, layer.attention(), index));
+        String middle = layerNorm(
+                attended, layer.norm(), WeightRole.ATTENTION_NORM_GAIN, WeightRole.ATTENTION_NORM_BIAS, index);
+        String fed = add(middle, feedForward(middle, layer.feedForward(), index));
+        return layerNorm(
+                fed, layer.norm(), WeightRole.FEED_FORWARD_NORM_GAIN, WeightRole.FEED_FORWARD_NORM_BIAS, index);
+    }
+
+    private String attention(String x, AttentionSpec attention, int index) {
+        boolean bias = attention.queryKeyValueBias();
+        String query = rows(linear(x, WeightRole.QUERY, WeightRole.QUERY_BIAS, bias, index));
+        String key = rows(linear(x, WeightRole.KEY, WeightRole.KEY_BIAS, bias, index));
+        String value = rows(linear(x, WeightRole.VALUE, WeightRole.VALUE_BIAS, bias, index));
+        String context = graph.nodeIn(
+                OnnxGraph.MICROSOFT,
+                "MultiHeadAttention",
+                List.of(query, key, value, "", ROW_LENGTHS),
+                Attribute.of("num_heads", attention.heads()),
+                Attribute.of("scale", (float) attention.scale()),
+                Attribute.of("mask_filter_value", MASKED));
+        String flat = graph.node("Reshape", List.of(context, graph.int64(-1, attention.projectionSize())));
+        String packed = graph.node("Gather", List.of(flat, UNPAD_INDEX), Attribute.of("axis", 0));
+        return linear(
+                packed, WeightRole.ATTENTION_OUTPUT, WeightRole.ATTENTION_OUTPUT_BIAS, attention.outputBias(), index);
+    }
+
+    /** [T, A * h] to [B, S, A * h]. */
+    private String rows(String packed) {
+        return graph.node("Gather", List.of(packed, PAD_INDEX), Attribute.of("axis", 0));
+    }
+
+    private String feedForward(String x, FeedForwardSpec feedForward, int index) {
+        String up =
+                linear(x, WeightRole.FEED_FORWARD_UP, WeightRole.FEED_FORWARD_UP_BIAS, feedForward.inputBias(), index);
+        return linear(
+                activation(up, feedForward.activation()),
+                WeightRole.FEED_FORWARD_DOWN,
+                WeightRole.FEED_FORWARD_DOWN_BIAS,
+                feedForward.outputBias(),
+                index);
+    }
+
+    private String activation(String x, Activation activation) {
+        return switch (activation) {
+            case IDENTITY -> x;
+            case GELU_ERF -> graph.node("Gelu", List.of(x), Attribute.of("approximate", "none"));
+            case GELU_TANH -> graph.node("Gelu", List.of(x), Attribute.of("approximate", "tanh"));
+            case RELU -> graph.node("Relu", List.of(x));
+            case SILU -> graph.nodeIn(OnnxGraph.MICROSOFT, "QuickGelu", List.of(x), Attribute.of("alpha", 1f));
+            case TANH -> graph.node("Tanh", List.of(x));
+            case SIGMOID -> graph.node("Sigmoid", List.of(x));
+        };
+    }
+
+    /** x [T, in] times the weight, plus the bias: [T, out]. */
+    private String linear(String x, WeightRole weight, WeightRole bias, boolean hasBias, int index) {
+        List<String> inputs = new ArrayList<>(List.of(x, weights.tensor(weight, index)));
+        if (hasBias) {
+            inputs.add(weights.tensor(bias, index));
+        }
+        boolean storedInOut = weights.isTransposed(weight, index);
+        return graph.node("Gemm", inputs, Attribute.of("transB", storedInOut ? 0 : 1));
+    }
+
+    private String layerNorm(String x, NormSpec norm, WeightRole gain, WeightRole bias, int index) {
+        List<String> inputs = new ArrayList<>(List.of(x, weights.tensor(gain, index)));
+        if (norm.bias()) {
+            inputs.add(weights.tensor(bias, index));
+        }
+        return graph.node("LayerNormalization", inputs, Attribute.of("axis", -1), Attribute.of("epsilon", (float)
+                norm.epsilon()));
+    }
+
+    private String add(String x, String y) {
+        return graph.node("Add", List.of(x, y));
+    }
+}

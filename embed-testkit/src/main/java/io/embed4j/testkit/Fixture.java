@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.embed4j.testkit;
+
+import com.google.gson.Gson;
+import io.embed4j.EmbedderOptions;
+import io.embed4j.Precision;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
+import java.net.URI;
+import java.net.URISyntaxException;
+import java.net.URL;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystem;
+import java.nio.file.FileSystems;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Stream;
+
+/**
+ * A model and what the reference makes of 32 texts: token ids and vectors in float64, and torch's own errors in each
+ * precision. Made by {@code embed-testkit/fixtures/make_fixtures.py} with sentence-transformers, never by our code.
+ */
+public final class Fixture {
+    private static final String ROOT = "fixtures/";
+    private static final Map<String, Fixture> LOADED = new ConcurrentHashMap<>();
+
+    /** Tiny random models, with the directory of each among the resources. */
+    public static final List<String> TINY = List.of("bert-h36-a3", "bert-h48-a2", "bert-h40-a5");
+
+    /** The embedded default, whose weights come from the class path. */
+    public static final String EMBEDDED_DEFAULT = "minilm-default";
+
+    private final String name;
+    private final String model;
+    private final Expected expected;
+
+    /** The parts of expected.json that tests read. */
+    @SuppressWarnings("ArrayRecordComponent") // read once, compared element by element
+    private record Expected(
+            int maxLength,
+            int dimension,
+            Map<String, Double> ownError,
+            Map<String, Double> ownTokenError,
+            List<String> texts,
+            int[][] tokenIds,
+            int[] tokenCounts,
+            boolean[] truncated,
+            double[][] vectors,
+            List<TokenVectors> tokenVectors,
+            List<Prompted> prompted) {}
+
+    /**
+     * The reference's token vectors of one text.
+     *
+     * @param text place of the text
+     * @param offsets [n][2] start and end of each token in chars; [0, 0] for special tokens
+     * @param hidden [n][H] last hidden states
+     */
+    @SuppressWarnings("ArrayRecordComponent") // read once, compared element by element
+    public record TokenVectors(int text, int[][] offsets, double[][] hidden) {}
+
+    /**
+     * The reference's vector of one text behind one of the model's prompts.
+     *
+     * @param promptName the prompt
+     * @param text place of the text
+     * @param tokenIds ids of prompt and text
+     * @param vector [D]
+     */
+    @SuppressWarnings("ArrayRecordComponent") // read once, compared element by element
+    public record Prompted(String promptName, int text, int[] tokenIds, double[] vector) {}
+
+    private Fixture(String name, String model, Expected expected) {
+        this.name = name;
+        this.model = model;
+        this.expected = expected;
+    }
+
+    /** Tiny models and the embedded default, which must be on the class path. */
+    public static Stream<Fixture> all() {
+        return Stream.concat(TINY.stream(), Stream.of(EMBEDDED_DEFAULT)).map(Fixture::load);
+    }
+
+    /**
+     * Loads a fixture; the second time, returns the same.
+     *
+     * @param name its directory's name
+     */
+    public static Fixture load(String name) {
+        return LOADED.computeIfAbsent(name, Fixture::read);
+    }
+
+    private static Fixture read(String name) {
+        String path = ROOT + name;
+        try (InputStream in = Objects.requireNonNull(
+                        Fixture.class.getResourceAsStream(path + "/expected.json"), "There is no fixture " + name);
+                InputStreamReader reader = new InputStreamReader(in, StandardCharsets.UTF_8)) {
+            Expected expected = new Gson().fromJson(reader, Expected.class);
+            URL model = Fixture.class.getResource(path + "/model/config.json");
+            return new Fixture(
+                    name,
+                    model == null
+                            ? EmbedderOptions.DEFAULT_MODEL
+                            : directory(model).toString(),
+                    expected);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        } catch (URISyntaxException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** The directory of a resource; copied to a temporary one if it lies in a jar, since weights are mapped. */
+    private static Path directory(URL resource) throws IOException, URISyntaxException {
+        URI uri = resource.toURI();
+        if (uri.getScheme().equals("file")) {
+            return Objects.requireNonNull(Path.of(uri).getParent());
+        }
+        Path target = Files.createTempDirectory("embed4j-fixture");
+        try (FileSystem jar = FileSystems.newFileSystem(uri, new HashMap<>())) {
+            Path source = Objects.requireNonNull(jar.provider().getPath(uri).getParent());
+            try (Stream<Path> files = Files.walk(source)) {
+                for (Path file : files.toList()) {
+                    Path copy = target.resolve(source.relativize(file).toString());
+                    copy.toFile().deleteOnExit();
+                    if (Files.isDirectory(file)) {
+                        Files.createDirectories(copy);
+                    } else {
+                        Files.copy(file, copy);
+                    }
+                }
+            }
+        }
+        return target;
+    }
+
+    /** The directory's name. */
+    public String name() {
+        return name;
+    }
+
+    /** What {@code Embedder.builder().model(...)} takes. */
+    public String model() {
+        return model;
+    }
+
+    /** Longest text in tokens. */
+    public int maxTokens() {
+        return expected.maxLength();
+    }
+
+    /** D. */
+    public int dimension() {
+        return expected.dimension();
+    }
+
+    /** The 32 texts. */
+    public List<String> texts() {
+        return expected.texts();
+    }
+
+    /** Ids of a text after truncation. */
+    public int[] tokenIds(int text) {
+        return expected.tokenIds()[text];
+    }
+
+    /** Tokens of a text before truncation. */
+    public int tokenCount(int text) {
+        return expected.tokenCounts()[text];
+    }
+
+    /** Whether a text is too long for the model. */
+    public boolean truncated(int text) {
+        return expected.truncated()[text];
+    }
+
+    /** [32][D], float64. */
+    public double[][] vectors() {
+        return expected.vectors();
+    }
+
+    /** Token vectors of a few texts. */
+    public List<TokenVectors> tokenVectors() {
+        return expected.tokenVectors();
+    }
+
+    /** Vectors of a few texts behind prompts; empty for models without. */
+    public List<Prompted> prompted() {
+        return expected.prompted();
+    }
+
+    /** torch's own error in a precision: see DESIGN's definition in {@link Bar}. */
+    public double ownError(Precision precision) {
+        return Objects.requireNonNull(expected.ownError().get(precision.toString()));
+    }
+
+    /** torch's own error of token vectors, relative to their length. */
+    public double ownTokenError(Precision precision) {
+        return Objects.requireNonNull(expected.ownTokenError().get(precision.toString()));
+    }
+
+    @Override
+    public String toString() {
+        return name;
+    }
+}
