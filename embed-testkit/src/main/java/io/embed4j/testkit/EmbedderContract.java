@@ -209,7 +209,8 @@ public abstract class EmbedderContract {
                 EmbedOptions byName = EmbedOptions.defaults().withPromptName(expected.promptName());
                 Embeddings vectors = embedder.embed(text, byName);
                 worst.add(Bar.unitError(vectors.vector(0), expected.vector()), "text " + expected.text());
-                String prompt = Objects.requireNonNull(embedder.model().prompts().get(expected.promptName()));
+                String prompt =
+                        Objects.requireNonNull(embedder.model().prompts().get(expected.promptName()));
                 assertThat(embedder.embed(text, EmbedOptions.defaults().withPrompt(prompt))
                                 .vector(0))
                         .isEqualTo(vectors.vector(0));
