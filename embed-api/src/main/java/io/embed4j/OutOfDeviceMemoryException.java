@@ -9,7 +9,7 @@ package io.embed4j;
  *         "org/large", "cuda:0", Precision.FP32, 7_900_000_000L, 1_300_000_000L, 500_000_000L, 7_800_000_000L,
  *         15_700_000_000L, FitReport.Verdict.DOES_NOT_FIT, 0, "Use fp16.");
  * OutOfDeviceMemoryException e = new OutOfDeviceMemoryException(tooLarge);
- * if (!e.getMessage().contains("7.4 GiB")) throw new AssertionError(e.getMessage());
+ * if (!e.getMessage().contains("weights 7.4")) throw new AssertionError(e.getMessage());
  * }</pre>
  *
  * @since 0.1

@@ -12,7 +12,7 @@ import java.nio.file.StandardOpenOption;
  * Bytes in a file, so that several readers can map the same ones.
  *
  * <pre>{@code
- * Path file = java.nio.file.Files.write(java.nio.file.Files.createTempFile("region", ".bin"), new byte[] {1, 2, 3});
+ * java.nio.file.Path file = java.nio.file.Files.write(java.nio.file.Files.createTempFile("region", ".bin"), new byte[] {1, 2, 3});
  * if (new FileRegion(file, 1, 2).map().get(0) != 2) throw new AssertionError();
  * }</pre>
  *

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.embed4j.cli;
+
+import io.embed4j.Embeddings;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+
+/**
+ * A safetensors file with the one tensor {@code embeddings}, [N, D] fp32: the header's length in 8 bytes, a JSON header
+ * that may end in spaces, then the data.
+ *
+ * <p>Format: <a href="https://github.com/huggingface/safetensors#format">huggingface/safetensors</a>.
+ */
+final class SafetensorsWriter implements VectorWriter {
+    private static final int HEADER_BYTES = 192; // room for the largest N and D
+
+    private final FloatRows rows;
+    private final int dimension;
+
+    /**
+     * Starts a file.
+     *
+     * @param channel empty, for writing
+     * @param dimension D
+     */
+    SafetensorsWriter(FileChannel channel, int dimension) throws IOException {
+        this.rows = new FloatRows(channel, HEADER_BYTES, dimension);
+        this.dimension = dimension;
+    }
+
+    @Override
+    public void write(Embeddings chunk) throws IOException {
+        rows.write(chunk);
+    }
+
+    @Override
+    public void finish() throws IOException {
+        rows.writeHeader(header(rows.rows(), dimension));
+    }
+
+    /** Returns {@link #HEADER_BYTES} bytes. */
+    static byte[] header(long rows, int dimension) {
+        int jsonBytes = HEADER_BYTES - Long.BYTES;
+        String json = "{\"embeddings\":{\"dtype\":\"F32\",\"shape\":[" + rows + "," + dimension
+                + "],\"data_offsets\":[0," + rows * dimension * Float.BYTES + "]}}";
+        String padding = " ".repeat(jsonBytes - json.length());
+        ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        header.putLong(jsonBytes).put((json + padding).getBytes(StandardCharsets.US_ASCII));
+        return header.array();
+    }
+}

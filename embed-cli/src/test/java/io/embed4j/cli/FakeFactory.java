@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.embed4j.cli;
+
+import io.embed4j.DeviceReport;
+import io.embed4j.EmbedException;
+import io.embed4j.Embedder;
+import io.embed4j.EmbedderFactory;
+import io.embed4j.EmbedderOptions;
+import io.embed4j.FitReport;
+import io.embed4j.VectorIndex;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Makes {@link FakeEmbedder}s and remembers what was asked for. */
+final class FakeFactory implements EmbedderFactory {
+    static final String MISSING_MODEL = "/no/such/model";
+
+    /** Options of every embedder that was opened. */
+    final List<EmbedderOptions> opened = new ArrayList<>();
+
+    FitReport.Verdict verdict = FitReport.Verdict.FITS;
+
+    @Override
+    public Embedder open(EmbedderOptions options) {
+        opened.add(options);
+        if (options.model().equals(MISSING_MODEL)) {
+            throw new EmbedException("No model at " + MISSING_MODEL + ".\n  Name a directory with a config.json.");
+        }
+        if (options.device().equals("cuda:0")) {
+            throw new IllegalStateException("a mistake of ours");
+        }
+        return new FakeEmbedder(options);
+    }
+
+    @Override
+    public Embedder shared(EmbedderOptions options) {
+        return open(options);
+    }
+
+    @Override
+    public FitReport fit(EmbedderOptions options) {
+        return new FitReport(
+                options.model(),
+                "cpu",
+                options.precision(),
+                3L << 30,
+                1L << 30,
+                1L << 29,
+                8L << 30,
+                16L << 30,
+                verdict,
+                verdict == FitReport.Verdict.DOES_NOT_FIT ? 0 : 4096,
+                verdict == FitReport.Verdict.FITS ? "" : "Use fp16.");
+    }
+
+    @Override
+    public DeviceReport detectDevices() {
+        return new DeviceReport(List.of(
+                new DeviceReport.Entry("cpu", "Fake CPU", true, 16L << 30, 8L << 30, "", ""),
+                new DeviceReport.Entry("cuda", "", false, 0, 0, "No driver found.", "Install driver 570 or newer.")));
+    }
+
+    @Override
+    public VectorIndex index(int dimension, String device) {
+        throw new UnsupportedOperationException("the command does not use it");
+    }
+}
