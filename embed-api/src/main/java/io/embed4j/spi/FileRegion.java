@@ -41,7 +41,7 @@ public record FileRegion(Path file, long offset, long length) {
             throw new IOException("A weight of " + length + " bytes in " + file + " is larger than a buffer can hold.");
         }
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
-            if (channel.size() < offset + length) {
+            if (offset > channel.size() - length) {
                 throw new IOException(file + " has " + channel.size() + " bytes, but a weight ends at "
                         + (offset + length) + ". The file was cut after it was opened.");
             }

@@ -40,15 +40,23 @@ public record PackedBatch(
      * @param types token types of each row
      * @param poolStarts [B] first token of each row that is pooled
      * @return the batch
-     * @throws IllegalArgumentException if there is no row or one is empty
+     * @throws IllegalArgumentException if there is no row, one is empty, or the sizes do not fit together
      */
     public static PackedBatch of(List<int[]> rows, List<int[]> types, int[] poolStarts) {
+        if (types.size() != rows.size() || poolStarts.length != rows.size()) {
+            throw new IllegalArgumentException("Sizes do not fit: " + rows.size() + " rows, " + types.size()
+                    + " rows of token types, " + poolStarts.length + " pool starts.");
+        }
         int[] cuSeqLens = new int[rows.size() + 1];
         int longest = 0;
         for (int row = 0; row < rows.size(); row++) {
             int length = rows.get(row).length;
             if (length == 0) {
                 throw new IllegalArgumentException("Row " + row + " has no tokens.");
+            }
+            if (types.get(row).length != length) {
+                throw new IllegalArgumentException(
+                        "Row " + row + " has " + length + " tokens but " + types.get(row).length + " token types.");
             }
             cuSeqLens[row + 1] = Math.addExact(cuSeqLens[row], length);
             longest = Math.max(longest, length);

@@ -29,16 +29,25 @@ public record WeightTensor(String name, DType type, List<Integer> shape, boolean
     /** Copies the shape and checks it against the bytes. */
     public WeightTensor {
         shape = List.copyOf(shape);
-        long elements = 1;
-        for (int size : shape) {
-            if (size < 0) {
-                throw new IllegalArgumentException(name + " cannot have the shape " + shape + ".");
-            }
-            elements = Math.multiplyExact(elements, size);
-        }
-        if (Math.multiplyExact(elements, type.bytes()) != region.length()) {
+        if (bytes(shape, type) != region.length()) {
             throw new IllegalArgumentException(
                     name + " of shape " + shape + " in " + type + " cannot have " + region.length() + " bytes.");
+        }
+    }
+
+    /** Bytes of a tensor; -1 for a negative size, and for more than a long can hold. */
+    private static long bytes(List<Integer> shape, DType type) {
+        try {
+            long bytes = type.bytes();
+            for (int size : shape) {
+                if (size < 0) {
+                    return -1;
+                }
+                bytes = Math.multiplyExact(bytes, size);
+            }
+            return bytes;
+        } catch (ArithmeticException e) {
+            return -1;
         }
     }
 

@@ -24,14 +24,26 @@ import org.slf4j.LoggerFactory;
 public final class Backends {
     private static final Logger LOG = LoggerFactory.getLogger(Backends.class);
 
-    private final List<BackendProvider> providers = new ArrayList<>();
-    private final List<DeviceProbe> broken = new ArrayList<>();
+    private final List<BackendProvider> providers;
+    private final List<DeviceProbe> broken;
 
-    private Backends() {}
+    /**
+     * Takes what was found.
+     *
+     * @param providers backends in any order
+     * @param broken what is to be reported of backends that could not be loaded
+     */
+    Backends(List<BackendProvider> providers, List<DeviceProbe> broken) {
+        this.providers = providers.stream()
+                .sorted(Comparator.comparingInt(BackendProvider::priority).reversed())
+                .toList();
+        this.broken = List.copyOf(broken);
+    }
 
     /** Finds all backends. */
     public static Backends find() {
-        Backends backends = new Backends();
+        List<BackendProvider> providers = new ArrayList<>();
+        List<DeviceProbe> broken = new ArrayList<>();
         Iterator<BackendProvider> found = ServiceLoader.load(BackendProvider.class, Backends.class.getClassLoader())
                 .iterator();
         while (true) {
@@ -39,17 +51,15 @@ public final class Backends {
                 if (!found.hasNext()) {
                     break;
                 }
-                backends.providers.add(found.next());
+                providers.add(found.next());
             } catch (ServiceConfigurationError | LinkageError e) {
-                backends.broken.add(DeviceProbe.unusable(
+                broken.add(DeviceProbe.unusable(
                         new DeviceId("unknown", 0),
                         "A backend on the class path could not be loaded: " + e.getMessage() + ".",
                         "Use the same version of all embed4j artifacts; embed-bom keeps them together."));
             }
         }
-        backends.providers.sort(
-                Comparator.comparingInt(BackendProvider::priority).reversed());
-        return backends;
+        return new Backends(providers, broken);
     }
 
     /** Every device, usable ones first. */

@@ -93,7 +93,7 @@ final class BertFamily implements ModelFamily {
         return new EncoderSpec(
                 hiddenSize,
                 embedding,
-                Collections.nCopies(config.intValue("num_hidden_layers"), layer),
+                Collections.nCopies(config.intBetween("num_hidden_layers", 1, MAX_LAYERS), layer),
                 Optional.empty(),
                 pooling,
                 head,

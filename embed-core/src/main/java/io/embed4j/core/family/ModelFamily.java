@@ -16,6 +16,8 @@ import java.util.Set;
  * <p>To add a family, implement this interface, name it in {@link ModelFamilies}, and add a fixture.
  */
 public interface ModelFamily {
+    /** More layers than any encoder has; what config.json claims beyond is damage and must not be allocated. */
+    int MAX_LAYERS = 1000;
 
     /** The values of {@code model_type} in config.json that this family reads. */
     Set<String> modelTypes();

@@ -6,8 +6,12 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
+import com.google.gson.Strictness;
+import com.google.gson.stream.JsonReader;
+import com.google.gson.stream.JsonToken;
 import io.embed4j.ModelFormatException;
 import java.io.IOException;
+import java.io.StringReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -29,6 +33,9 @@ public record JsonConfig(String source, JsonObject json) {
 
     /** Configuration files are small; what is larger is not one. tokenizer.json is not read here. */
     private static final long MAX_BYTES = 16L << 20;
+
+    /** A wrong value may be as large as the file; a message shows its beginning. */
+    private static final int MAX_MESSAGE_CHARS = 200;
 
     /**
      * Reads a file that must be a JSON object.
@@ -56,7 +63,7 @@ public record JsonConfig(String source, JsonObject json) {
         List<JsonConfig> entries = new ArrayList<>();
         for (JsonElement entry : element.getAsJsonArray()) {
             if (!entry.isJsonObject()) {
-                throw new ModelFormatException(file + " must hold JSON objects only, found " + entry + ".");
+                throw new ModelFormatException(file + " must hold JSON objects only, found " + shortened(entry) + ".");
             }
             entries.add(new JsonConfig(file.toString(), entry.getAsJsonObject()));
         }
@@ -64,13 +71,13 @@ public record JsonConfig(String source, JsonObject json) {
     }
 
     /**
-     * Parses text that must be a JSON object.
+     * Parses text that must be a JSON object, by the letter of RFC 8259: what reads it after us may do so too.
      *
      * @param source where it comes from, for messages
      * @throws ModelFormatException if it is something else
      */
     public static JsonConfig parse(String source, String text) {
-        JsonElement element = parseElement(source, text);
+        JsonElement element = parse(source, text, Strictness.STRICT);
         if (!element.isJsonObject()) {
             throw new ModelFormatException(source + " must hold a JSON object.");
         }
@@ -83,7 +90,8 @@ public record JsonConfig(String source, JsonObject json) {
             if (bytes > MAX_BYTES) {
                 throw new ModelFormatException(file + " has " + bytes + " bytes, too many for a configuration file.");
             }
-            return parseElement(file.toString(), Files.readString(file, StandardCharsets.UTF_8));
+            // Lenient: Python writes NaN and Infinity into configuration files, if only under keys that we do not read.
+            return parse(file.toString(), Files.readString(file, StandardCharsets.UTF_8), Strictness.LENIENT);
         } catch (NoSuchFileException e) {
             throw new ModelFormatException(file + " is missing.", e);
         } catch (IOException e) {
@@ -91,10 +99,15 @@ public record JsonConfig(String source, JsonObject json) {
         }
     }
 
-    private static JsonElement parseElement(String source, String text) {
-        try {
-            return JsonParser.parseString(text);
-        } catch (JsonParseException | StackOverflowError e) {
+    private static JsonElement parse(String source, String text, Strictness strictness) {
+        try (JsonReader reader = new JsonReader(new StringReader(text))) {
+            reader.setStrictness(strictness);
+            JsonElement element = JsonParser.parseReader(reader);
+            if (!text.isBlank() && reader.peek() != JsonToken.END_DOCUMENT) {
+                throw new JsonParseException("something follows its end");
+            }
+            return element;
+        } catch (JsonParseException | IOException e) {
             throw new ModelFormatException(source + " is not valid JSON: " + e.getMessage(), e);
         }
     }
@@ -114,14 +127,25 @@ public record JsonConfig(String source, JsonObject json) {
         return has(key) ? intValue(key) : fallback;
     }
 
+    /** A whole number that must be there and lie in [least, most]. */
+    public int intBetween(String key, int least, int most) {
+        return required(key, "a whole number from " + least + " to " + most, element -> {
+            int value = wholeNumber(element);
+            if (value < least || value > most) {
+                throw new NumberFormatException();
+            }
+            return value;
+        });
+    }
+
     /** A number, or the default. */
     public double doubleValue(String key, double fallback) {
-        return has(key) ? this.<Double>required(key, "a number", JsonElement::getAsDouble) : fallback;
+        return has(key) ? doubleValue(key) : fallback;
     }
 
     /** A number that must be there. */
     public double doubleValue(String key) {
-        return required(key, "a number", JsonElement::getAsDouble);
+        return required(key, "a number", JsonConfig::finite);
     }
 
     /** true or false, or the default. */
@@ -152,6 +176,20 @@ public record JsonConfig(String source, JsonObject json) {
                 ? Optional.of(new JsonConfig(
                         source + " \"" + key + "\"", required(key, "an object", JsonElement::getAsJsonObject)))
                 : Optional.empty();
+    }
+
+    /** The objects of an array; empty if the key is not there. */
+    public List<JsonConfig> objects(String key) {
+        if (!has(key)) {
+            return List.of();
+        }
+        return required(key, "an array of objects", element -> {
+            List<JsonConfig> values = new ArrayList<>();
+            for (JsonElement value : element.getAsJsonArray()) {
+                values.add(new JsonConfig(source + " \"" + key + "\"", value.getAsJsonObject()));
+            }
+            return values;
+        });
     }
 
     /** The strings of an array, or one string; empty if the key is not there. */
@@ -203,12 +241,26 @@ public record JsonConfig(String source, JsonObject json) {
                 | NumberFormatException
                 | UnsupportedOperationException e) {
             throw new ModelFormatException(
-                    source + ": \"" + key + "\" must be " + what + ", found " + json.get(key) + ".", e);
+                    source + ": \"" + key + "\" must be " + what + ", found " + shortened(json.get(key)) + ".", e);
         }
+    }
+
+    private static String shortened(JsonElement element) {
+        String text = element.toString();
+        return text.length() <= MAX_MESSAGE_CHARS ? text : text.substring(0, MAX_MESSAGE_CHARS) + "...";
     }
 
     private static int wholeNumber(JsonElement element) {
         return element.getAsBigDecimal().intValueExact();
+    }
+
+    /** Gson's lenient reader takes NaN and Infinity, and 1e999 is infinite as a double. */
+    private static double finite(JsonElement element) {
+        double value = element.getAsDouble();
+        if (!Double.isFinite(value)) {
+            throw new NumberFormatException();
+        }
+        return value;
     }
 
     private static String string(JsonElement element) {

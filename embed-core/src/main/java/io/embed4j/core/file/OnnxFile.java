@@ -20,9 +20,9 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Reads the weights of an exported ONNX graph under their PyTorch parameter names.
@@ -46,13 +46,16 @@ public final class OnnxFile {
             "QLinearMatMul");
 
     private final Path file;
+    private final Path folder;
     private final Map<String, WeightTensor> initializers = new LinkedHashMap<>();
     private final List<Node> nodes = new ArrayList<>();
 
     private record Node(String name, String operator, List<String> inputs, List<String> outputs, boolean transB) {}
 
-    private OnnxFile(Path file) {
-        this.file = file;
+    private OnnxFile(Path file) throws IOException {
+        this.file = file.toRealPath();
+        // Before links are followed: in a Hugging Face cache model.onnx is a link, and its data lies beside the link.
+        this.folder = Objects.requireNonNull(file.toAbsolutePath().normalize().getParent());
     }
 
     /**
@@ -64,7 +67,7 @@ public final class OnnxFile {
      */
     public static Map<String, WeightTensor> read(Path file) {
         try {
-            OnnxFile onnx = new OnnxFile(file.toRealPath());
+            OnnxFile onnx = new OnnxFile(file);
             onnx.readModel();
             return onnx.namedWeights();
         } catch (NoSuchFileException e) {
@@ -250,18 +253,25 @@ public final class OnnxFile {
         in.popLimit(limit);
     }
 
-    private @Nullable FileRegion externalRegion(String name, Map<String, String> external) throws IOException {
-        Path folder = file.getParent();
-        Path data = folder == null ? null : folder.resolve(external.getOrDefault("location", ""));
-        if (data == null || !data.normalize().startsWith(folder)) {
-            throw new ModelFormatException(file + ": tensor " + name + " lies outside the model's directory, at \""
-                    + external.get("location") + "\".");
+    private FileRegion externalRegion(String name, Map<String, String> external) throws IOException {
+        String location = external.getOrDefault("location", "");
+        Path data = folder.resolve(location).normalize();
+        if (!data.startsWith(folder)) {
+            throw new ModelFormatException(
+                    file + ": tensor " + name + " lies outside the model's directory, at \"" + location + "\".");
         }
+        if (!Files.isRegularFile(data)) {
+            throw new ModelFormatException(
+                    file + ": tensor " + name + " lies in \"" + location + "\", but " + data + " is missing.");
+        }
+        long fileBytes = Files.size(data);
         long offset = Long.parseLong(external.getOrDefault("offset", "0"));
-        Path real = data.toRealPath();
-        long length =
-                external.containsKey("length") ? Long.parseLong(external.get("length")) : Files.size(real) - offset;
-        return new FileRegion(real, offset, length);
+        long length = external.containsKey("length") ? Long.parseLong(external.get("length")) : fileBytes - offset;
+        if (offset < 0 || length < 0 || offset > fileBytes - length) {
+            throw new ModelFormatException(file + ": tensor " + name + " lies at " + offset + " + " + length + " of "
+                    + data + ", which has " + fileBytes + " bytes. One of the files is cut or damaged.");
+        }
+        return new FileRegion(data.toRealPath(), offset, length);
     }
 
     private static void readEntry(CodedInputStream in, Map<String, String> entries) throws IOException {

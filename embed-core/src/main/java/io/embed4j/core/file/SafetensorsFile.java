@@ -100,8 +100,8 @@ public final class SafetensorsFile {
                     shape,
                     false,
                     new FileRegion(file, dataStart + offsets.get(0), offsets.get(1) - offsets.get(0)));
-        } catch (IllegalArgumentException | ArithmeticException e) {
-            throw new ModelFormatException(file + ": " + e.getMessage() + " The file is damaged.", e);
+        } catch (IllegalArgumentException e) {
+            throw new ModelFormatException(file + ": tensor " + e.getMessage() + " The file is damaged.", e);
         }
     }
 
@@ -117,13 +117,15 @@ public final class SafetensorsFile {
             case "U8", "BOOL" -> DType.UINT8;
             default ->
                 throw new ModelFormatException(file + ": tensor " + name + " has dtype " + dtype
-                        + ". Known are F64, F32, F16, BF16, I64, I32, " + "I8, U8 and BOOL.");
+                        + ". Known are F64, F32, F16, BF16, I64, I32, I8, U8 and BOOL.");
         };
     }
 
     private static void checkOverlaps(Path file, Map<String, WeightTensor> tensors) {
         List<WeightTensor> byOffset = new ArrayList<>(tensors.values());
-        byOffset.sort(Comparator.comparingLong(tensor -> tensor.region().offset()));
+        byOffset.sort(Comparator.comparingLong(
+                        (WeightTensor tensor) -> tensor.region().offset())
+                .thenComparing(tensor -> tensor.region().length()));
         for (int i = 1; i < byOffset.size(); i++) {
             FileRegion before = byOffset.get(i - 1).region();
             if (before.offset() + before.length() > byOffset.get(i).region().offset()) {

@@ -2,6 +2,7 @@
 package io.embed4j.core.index;
 
 import io.embed4j.Hits;
+import io.embed4j.spec.DType;
 import io.embed4j.spi.IndexShard;
 import io.embed4j.spi.IndexSpec;
 import java.util.ArrayList;
@@ -34,6 +35,10 @@ public final class PlainIndexShard implements IndexShard {
      * @param spec width; storage must be fp32
      */
     public PlainIndexShard(IndexSpec spec) {
+        if (spec.storage() != DType.FP32) {
+            throw new IllegalArgumentException(
+                    "The plain index stores " + DType.FP32 + ", not " + spec.storage() + ".");
+        }
         dimension = spec.dimension();
     }
 

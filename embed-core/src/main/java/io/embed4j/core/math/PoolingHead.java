@@ -65,7 +65,7 @@ public final class PoolingHead {
             }
             vector = Arrays.copyOf(vector, request.dimension());
             if (request.normalize()) {
-                normalize(vector);
+                toUnitLength(vector);
             }
             for (int i = 0; i < vector.length; i++) {
                 vectors[row * request.dimension() + i] = (float) vector[i];
@@ -139,7 +139,7 @@ public final class PoolingHead {
         return vector;
     }
 
-    private static void normalize(double[] vector) {
+    private static void toUnitLength(double[] vector) {
         double square = 0;
         for (double value : vector) {
             square += value * value;
@@ -160,10 +160,10 @@ public final class PoolingHead {
             float[] bias = norm.norm().bias()
                     ? WeightReader.read(weights.get(WeightRole.HEAD_NORM_BIAS, index))
                     : new float[norm.size()];
-            return vector -> layerNorm(vector, gain, bias, norm.norm());
+            return vector -> normalize(vector, gain, bias, norm.norm());
         }
         return vector -> {
-            normalize(vector);
+            toUnitLength(vector);
             return vector;
         };
     }
@@ -180,8 +180,10 @@ public final class PoolingHead {
         return out;
     }
 
-    private static double[] layerNorm(double[] vector, float[] gain, float[] bias, NormSpec norm) {
-        double mean = Arrays.stream(vector).average().orElse(0);
+    private static double[] normalize(double[] vector, float[] gain, float[] bias, NormSpec norm) {
+        double mean = norm.kind() == NormSpec.Kind.RMS_NORM
+                ? 0
+                : Arrays.stream(vector).average().orElse(0);
         double variance = Arrays.stream(vector)
                 .map(x -> (x - mean) * (x - mean))
                 .average()

@@ -19,6 +19,7 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -29,7 +30,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Weights are mapped from files, so the model is unpacked once into the cache, under a name that holds the hash of
  * the descriptor: into a directory of its own first, checked, then moved into place in one step. Two processes may do so
- * at once; one of them wins and both see whole files.
+ * at once; one of them wins and both see whole files. Where the directory is there but lacks files, they are put in one
+ * by one, each in one step.
  */
 final class EmbeddedModel {
     private static final String DESCRIPTORS = "META-INF/embed4j/models/";
@@ -135,23 +137,28 @@ final class EmbeddedModel {
 
     private boolean isComplete(Path directory) throws IOException {
         for (Map.Entry<String, PackedFile> file : files.entrySet()) {
-            Path path = directory.resolve(file.getKey());
-            if (!Files.isRegularFile(path)
-                    || Files.size(path) != file.getValue().bytes()) {
+            if (!isWhole(directory.resolve(file.getKey()), file.getValue())) {
                 return false;
             }
         }
         return true;
     }
 
+    private static boolean isWhole(Path path, PackedFile file) throws IOException {
+        return Files.isRegularFile(path) && Files.size(path) == file.bytes();
+    }
+
     private void moveIntoPlace(Path fresh, Path target) throws IOException {
         try {
             Files.move(fresh, target, StandardCopyOption.ATOMIC_MOVE);
         } catch (IOException e) {
-            // Another process was first, or an incomplete directory is in the way.
-            if (!isComplete(target)) {
-                deleteTree(target);
-                Files.move(fresh, target, StandardCopyOption.ATOMIC_MOVE);
+            // Somebody was first, or the directory there lacks files. Nothing is deleted: others may be reading.
+            for (Map.Entry<String, PackedFile> file : files.entrySet()) {
+                Path path = target.resolve(file.getKey());
+                if (!isWhole(path, file.getValue())) {
+                    Files.createDirectories(Objects.requireNonNull(path.getParent()));
+                    Files.move(fresh.resolve(file.getKey()), path, StandardCopyOption.ATOMIC_MOVE);
+                }
             }
         }
     }

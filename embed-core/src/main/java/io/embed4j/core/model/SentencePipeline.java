@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.embed4j.core.model;
 
+import io.embed4j.ModelFormatException;
 import io.embed4j.UnsupportedModelException;
 import io.embed4j.core.file.JsonConfig;
 import io.embed4j.spec.HeadModule;
 import io.embed4j.spec.PoolingMode;
 import io.embed4j.spec.PoolingSpec;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -83,8 +85,15 @@ record SentencePipeline(
     }
 
     private static Path inside(Path directory, String relative, Path file) {
-        Path path = directory.resolve(relative).normalize();
-        if (!path.startsWith(directory.normalize())) {
+        Path root = directory.toAbsolutePath().normalize();
+        Path path;
+        try {
+            path = root.resolve(relative).normalize();
+        } catch (InvalidPathException e) {
+            throw new ModelFormatException(
+                    file + ": the module path \"" + relative + "\" is not a path: " + e.getReason() + ".", e);
+        }
+        if (!path.startsWith(root)) {
             throw new UnsupportedModelException(
                     file + ": the module path \"" + relative + "\" leaves the model's directory.");
         }

@@ -66,10 +66,18 @@ final class BackgroundCalls implements AutoCloseable {
                 if (failure != null) {
                     result.completeExceptionally(failure);
                 } else {
-                    result.complete(started.result().get());
+                    complete(result, started.result());
                 }
             });
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
+            result.completeExceptionally(e);
+        }
+    }
+
+    private static <T> void complete(CompletableFuture<T> result, Supplier<T> value) {
+        try {
+            result.complete(value.get());
+        } catch (RuntimeException | Error e) {
             result.completeExceptionally(e);
         }
     }

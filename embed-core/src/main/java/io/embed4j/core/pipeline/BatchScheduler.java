@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.Iterator;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -27,7 +28,8 @@ import org.slf4j.LoggerFactory;
  * output. Calls take turns: each batch begins with the call that has waited longest since its last turn and takes that
  * call's longest rows, then fills up with rows of the others. A large call thus cannot starve a small one.
  *
- * <p>A batch that meets {@link OutOfDeviceMemoryException} is halved and tried again, down to single rows.
+ * <p>A batch that meets {@link OutOfDeviceMemoryException} is halved, down to single rows; the halves leave before
+ * anything else, and like all batches only as many at a time as the device takes.
  */
 final class BatchScheduler implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(BatchScheduler.class);
@@ -36,6 +38,7 @@ final class BatchScheduler implements AutoCloseable {
     private final Encoder.Limits limits;
     private final int hiddenSize;
     private final Deque<EncodeJob> jobs = new ArrayDeque<>();
+    private final Deque<Batch> halves = new ArrayDeque<>();
     private int batchesUnderWay;
     private boolean closed;
     private boolean memoryWarningGiven;
@@ -46,7 +49,16 @@ final class BatchScheduler implements AutoCloseable {
         }
     }
 
-    private record Batch(OutputRequest request, List<Row> rows) {}
+    private record Batch(OutputRequest request, List<Row> rows) {
+        /** Whether all calls that its rows belong to have ended. */
+        boolean isUnwanted() {
+            return rows.stream().allMatch(row -> row.job().done().isDone());
+        }
+
+        void fail(Throwable failure) {
+            rows.forEach(row -> row.job().fail(failure));
+        }
+    }
 
     /**
      * Starts empty.
@@ -85,8 +97,13 @@ final class BatchScheduler implements AutoCloseable {
 
     private synchronized @Nullable Batch nextBatch() {
         jobs.removeIf(EncodeJob::isDrained);
-        if (jobs.isEmpty() || batchesUnderWay >= limits.concurrentBatches()) {
+        halves.removeIf(Batch::isUnwanted);
+        if (batchesUnderWay >= limits.concurrentBatches() || (jobs.isEmpty() && halves.isEmpty())) {
             return null;
+        }
+        if (!halves.isEmpty()) {
+            batchesUnderWay++;
+            return halves.remove();
         }
         EncodeJob first = jobs.remove();
         List<Row> rows = new ArrayList<>();
@@ -119,20 +136,28 @@ final class BatchScheduler implements AutoCloseable {
 
     @SuppressWarnings("FutureReturnValueIgnored") // both outcomes go to the jobs
     private void start(Batch batch) {
+        CompletableFuture<VectorBlock> result;
+        PackedBatch packed;
         try {
-            PackedBatch packed = PackedBatch.of(
+            packed = PackedBatch.of(
                     batch.rows().stream().map(row -> row.text().ids()).toList(),
                     batch.rows().stream().map(row -> row.text().typeIds()).toList(),
                     batch.rows().stream()
                             .mapToInt(row -> row.text().poolStart())
                             .toArray());
-            encoder.submit(packed, batch.request()).result().whenComplete((block, failure) -> {
-                finish(batch, packed, block, failure);
-                dispatch();
-            });
-        } catch (RuntimeException e) {
+            result = encoder.submit(packed, batch.request()).result();
+        } catch (RuntimeException | Error e) {
             finish(batch, null, null, e);
+            return;
         }
+        // What is done already is finished here and now, and the loop that called goes on: no recursion.
+        boolean here = result.isDone();
+        result.whenComplete((block, failure) -> {
+            finish(batch, packed, block, failure);
+            if (!here) {
+                dispatch();
+            }
+        });
     }
 
     private void finish(
@@ -141,10 +166,10 @@ final class BatchScheduler implements AutoCloseable {
             if (block != null && packed != null) {
                 deliver(batch, packed, block);
             } else {
-                retryOrFail(batch, failure instanceof CompletionException ? failure.getCause() : failure);
+                halveOrFail(batch, failure instanceof CompletionException ? failure.getCause() : failure);
             }
-        } catch (RuntimeException e) {
-            batch.rows().forEach(row -> row.job().fail(e));
+        } catch (RuntimeException | Error e) {
+            batch.fail(e);
         } finally {
             synchronized (this) {
                 batchesUnderWay--;
@@ -167,34 +192,48 @@ final class BatchScheduler implements AutoCloseable {
         }
     }
 
-    private void retryOrFail(Batch batch, @Nullable Throwable failure) {
+    private void halveOrFail(Batch batch, @Nullable Throwable failure) {
         int rows = batch.rows().size();
         if (!(failure instanceof OutOfDeviceMemoryException) || rows == 1) {
-            Throwable cause = failure == null ? new IllegalStateException("The backend returned nothing.") : failure;
-            batch.rows().forEach(row -> row.job().fail(cause));
+            batch.fail(failure == null ? new IllegalStateException("The backend returned nothing.") : failure);
             return;
         }
+        boolean retry;
         synchronized (this) {
+            retry = !closed;
+            if (retry) {
+                halves.add(new Batch(batch.request(), batch.rows().subList(0, rows / 2)));
+                halves.add(new Batch(batch.request(), batch.rows().subList(rows / 2, rows)));
+            }
             if (!memoryWarningGiven) {
                 memoryWarningGiven = true;
                 LOG.warn("A batch of {} texts ran out of memory and is halved: {}", rows, failure.getMessage());
             }
-            batchesUnderWay += 2;
         }
-        start(new Batch(batch.request(), batch.rows().subList(0, rows / 2)));
-        start(new Batch(batch.request(), batch.rows().subList(rows / 2, rows)));
+        if (!retry) {
+            batch.fail(closedDuringCall());
+        }
+    }
+
+    private static EmbedderClosedException closedDuringCall() {
+        return new EmbedderClosedException("The embedder was closed during the call.");
     }
 
     /** Fails what waits, and waits for what is under way. */
     @Override
     public void close() {
         List<EncodeJob> waiting;
+        List<Batch> waitingHalves;
         synchronized (this) {
             closed = true;
+            jobs.removeIf(EncodeJob::isDrained);
             waiting = List.copyOf(jobs);
+            waitingHalves = List.copyOf(halves);
             jobs.clear();
+            halves.clear();
         }
-        waiting.forEach(job -> job.fail(new EmbedderClosedException("The embedder was closed during the call.")));
+        waiting.forEach(job -> job.fail(closedDuringCall()));
+        waitingHalves.forEach(batch -> batch.fail(closedDuringCall()));
         boolean interrupted = false;
         synchronized (this) {
             while (batchesUnderWay > 0) {

@@ -7,6 +7,7 @@ import io.embed4j.EmbedOptions;
 import io.embed4j.Embedder;
 import io.embed4j.EmbedderClosedException;
 import io.embed4j.Embeddings;
+import io.embed4j.ModelFormatException;
 import io.embed4j.ModelInfo;
 import io.embed4j.Precision;
 import io.embed4j.ProgressListener;
@@ -15,6 +16,7 @@ import io.embed4j.TruncationPolicy;
 import io.embed4j.core.model.ModelDefinition;
 import io.embed4j.core.text.TextTokenizer;
 import io.embed4j.core.text.TokenizedText;
+import io.embed4j.spec.EmbeddingSpec;
 import io.embed4j.spec.EncoderSpec;
 import io.embed4j.spi.Encoder;
 import io.embed4j.spi.OutputRequest;
@@ -105,7 +107,28 @@ public final class DefaultEmbedder implements Embedder {
         for (int i = 0; i < texts.size(); i++) {
             TextTokenizer.check(texts.get(i), firstIndex + i);
         }
-        return tokenizer.tokenize(texts, firstIndex, prompt, includePrompt, policy, withTokens);
+        List<List<TokenizedText>> tokenized =
+                tokenizer.tokenize(texts, firstIndex, prompt, includePrompt, policy, withTokens);
+        EmbeddingSpec tables = definition.spec().embedding();
+        for (List<TokenizedText> pieces : tokenized) {
+            for (TokenizedText piece : pieces) {
+                requireBelow(tables.vocabularySize(), piece.ids(), "token id");
+                if (tables.tokenTypes() > 0) {
+                    requireBelow(tables.tokenTypes(), piece.typeIds(), "token type");
+                }
+            }
+        }
+        return tokenized;
+    }
+
+    /** With another model's tokenizer.json the encoder would read beyond its tables. */
+    private void requireBelow(int rows, int[] ids, String what) {
+        for (int id : ids) {
+            if (id < 0 || id >= rows) {
+                throw new ModelFormatException(definition.tokenizerFile() + " gives the " + what + " " + id
+                        + ", but the model knows " + rows + ". Is it the tokenizer of another model?");
+            }
+        }
     }
 
     private CompletableFuture<Void> submit(PooledCall call) {

@@ -4,14 +4,18 @@ package io.embed4j.core.text;
 import ai.djl.huggingface.tokenizers.Encoding;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import ai.djl.huggingface.tokenizers.jni.CharSpan;
+import io.embed4j.EmbedException;
 import io.embed4j.EmbedderClosedException;
 import io.embed4j.InvalidTextException;
 import io.embed4j.ModelFormatException;
 import io.embed4j.TokenEmbeddings.Token;
 import io.embed4j.TruncationPolicy;
+import io.embed4j.core.file.JsonConfig;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
-import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -46,7 +50,7 @@ public final class TextTokenizer implements AutoCloseable {
      *
      * @param file tokenizer.json
      * @param maxTokens longest text in tokens, special tokens included
-     * @throws ModelFormatException if the file is missing or not a tokenizer
+     * @throws ModelFormatException if the file is missing, not a tokenizer, or one that would abort the JVM
      */
     public static TextTokenizer load(Path file, int maxTokens) {
         // DJL reports usage and asks for cloud metadata unless told not to; it must be told before its first class
@@ -55,8 +59,15 @@ public final class TextTokenizer implements AutoCloseable {
         System.setProperty("ai.djl.offline", "true");
         Map<String, String> options =
                 Map.of("addSpecialTokens", "true", "truncation", "do_not_truncate", "padding", "do_not_pad");
-        try (InputStream in = Files.newInputStream(file)) {
-            return new TextTokenizer(HuggingFaceTokenizer.newInstance(in, options), maxTokens);
+        try {
+            byte[] bytes = Files.readAllBytes(file);
+            TokenizerCheck.check(JsonConfig.parse(file.toString(), new String(bytes, StandardCharsets.UTF_8)));
+            return new TextTokenizer(
+                    HuggingFaceTokenizer.newInstance(new ByteArrayInputStream(bytes), options), maxTokens);
+        } catch (NoSuchFileException e) {
+            throw new ModelFormatException(file + " is missing.", e);
+        } catch (ModelFormatException e) {
+            throw e;
         } catch (IOException | RuntimeException e) {
             throw new ModelFormatException(file + " cannot be loaded as a tokenizer: " + e.getMessage(), e);
         }
@@ -74,6 +85,7 @@ public final class TextTokenizer implements AutoCloseable {
      * @return per text one entry, or several in order under {@link TruncationPolicy#CHUNK}
      * @throws EmbedderClosedException if the tokenizer was closed
      * @throws InvalidTextException if a text has no tokens, or too many under {@link TruncationPolicy#ERROR}
+     * @throws EmbedException if the tokenizer fails on a text
      */
     public List<List<TokenizedText>> tokenize(
             List<String> texts,
@@ -87,7 +99,10 @@ public final class TextTokenizer implements AutoCloseable {
         }
         String[] inputs = texts.stream().map(text -> prompt + text).toArray(String[]::new);
         int promptTokens = includePrompt || prompt.isEmpty() ? 0 : leadingTokens(prompt);
-        Encoding[] encodings = encode(inputs);
+        Encoding[] encodings = IntStream.range(0, inputs.length)
+                .parallel()
+                .mapToObj(i -> encode(inputs[i], "Text " + (firstIndex + i)))
+                .toArray(Encoding[]::new);
         List<List<TokenizedText>> results = new ArrayList<>(encodings.length);
         for (int i = 0; i < encodings.length; i++) {
             long index = firstIndex + i;
@@ -105,7 +120,7 @@ public final class TextTokenizer implements AutoCloseable {
             List<Token> tokens = withTokens ? tokens(encodings[i], inputs[i], prompt.length()) : List.of();
             results.add(
                     policy == TruncationPolicy.CHUNK
-                            ? chunks(encodings[i], promptTokens)
+                            ? chunks(encodings[i], promptTokens, index)
                             : List.of(truncate(encodings[i], promptTokens, tokens)));
         }
         return results;
@@ -142,13 +157,18 @@ public final class TextTokenizer implements AutoCloseable {
         }
     }
 
-    private Encoding[] encode(String... inputs) {
+    /** Text by text: where this call throws, tokenizers' own batch call aborts the JVM. */
+    private Encoding encode(String input, String what) {
         life.readLock().lock();
         try {
             if (closed) {
                 throw new EmbedderClosedException("The embedder was closed during the call.");
             }
-            return tokenizer.batchEncode(inputs);
+            return tokenizer.encode(input);
+        } catch (EmbedderClosedException e) {
+            throw e;
+        } catch (RuntimeException e) {
+            throw new EmbedException(what + " cannot be tokenized: " + e.getMessage(), e);
         } finally {
             life.readLock().unlock();
         }
@@ -156,7 +176,7 @@ public final class TextTokenizer implements AutoCloseable {
 
     /** How many tokens a prompt takes at the beginning: its own, and the special ones before it. */
     private int leadingTokens(String prompt) {
-        Encoding encoding = encode(prompt)[0];
+        Encoding encoding = encode(prompt, "The prompt");
         return encoding.getIds().length - trailingSpecials(encoding);
     }
 
@@ -187,14 +207,20 @@ public final class TextTokenizer implements AutoCloseable {
     }
 
     /** Pieces of the text's own tokens, each between the special tokens that stood around the whole. */
-    private List<TokenizedText> chunks(Encoding encoding, int promptTokens) {
+    private List<TokenizedText> chunks(Encoding encoding, int promptTokens, long index) {
         int count = encoding.getIds().length;
         if (count <= maxTokens) {
             return List.of(piece(encoding, 0, 0, promptTokens, List.of()));
         }
         int head = leadingSpecials(encoding);
         int tail = count - trailingSpecials(encoding);
-        int room = Math.max(1, maxTokens - head - (count - tail));
+        int room = maxTokens - head - (count - tail);
+        if (room < 1) {
+            throw new InvalidTextException(
+                    index,
+                    "Text " + index + " cannot be cut into chunks: the model takes " + maxTokens
+                            + " tokens, and special tokens leave no room. Use the truncation policy TRUNCATE.");
+        }
         List<TokenizedText> chunks = new ArrayList<>();
         for (int from = head; from < tail; from += room) {
             int to = Math.min(from + room, tail);
