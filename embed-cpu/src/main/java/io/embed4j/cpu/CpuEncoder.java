@@ -2,12 +2,12 @@
 package io.embed4j.cpu;
 
 import io.embed4j.EmbedException;
+import io.embed4j.Precision;
 import io.embed4j.EmbedderClosedException;
 import io.embed4j.core.math.PoolingHead;
 import io.embed4j.cpu.EncoderSession.IntTensor;
 import io.embed4j.cpu.graph.EncoderGraph;
 import io.embed4j.spec.DType;
-import io.embed4j.spec.EmbeddingSpec.LearnedPositions;
 import io.embed4j.spec.EncoderSpec;
 import io.embed4j.spec.WeightShape;
 import io.embed4j.spi.DeviceId;
@@ -27,6 +27,7 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
@@ -48,6 +49,7 @@ final class CpuEncoder implements Encoder {
     private final EncoderSpec spec;
     private final WeightSource weights;
     private final Limits limits;
+    private final OptionalInt weightBits;
     private final Path folder;
     private final PoolingHead head;
     private final MemoryLedger.Reservation reservation;
@@ -58,6 +60,9 @@ final class CpuEncoder implements Encoder {
         this.spec = spec;
         this.weights = weights;
         this.limits = limits(spec, options);
+        this.weightBits = options.precision() == Precision.INT8
+                ? OptionalInt.of(InstructionSet.int8WeightBits())
+                : OptionalInt.empty();
         this.folder = commonFolder(spec, weights);
         this.head = new PoolingHead(spec, weights);
         this.reservation = reservation;
@@ -142,7 +147,7 @@ final class CpuEncoder implements Encoder {
 
     private EncoderSession session(List<Integer> outputLayers) {
         return sessionsByLayers.computeIfAbsent(
-                outputLayers, layers -> OnnxRuntime.open(EncoderGraph.build(spec, weights, folder, layers), folder));
+                outputLayers, layers -> OnnxRuntime.open(EncoderGraph.build(spec, weights, folder, weightBits, layers), folder));
     }
 
     private Map<String, IntTensor> inputs(PackedBatch batch) {
@@ -165,24 +170,29 @@ final class CpuEncoder implements Encoder {
         }
         Map<String, IntTensor> inputs = new HashMap<>();
         inputs.put(EncoderGraph.TOKEN_IDS, new IntTensor(ints(batch.tokenIds()), tokens));
-        inputs.put(EncoderGraph.POSITIONS, new IntTensor(positions(batch), tokens));
+        inputs.put(EncoderGraph.POSITIONS, new IntTensor(ints(batch.positions()), tokens));
         inputs.put(EncoderGraph.PAD_INDEX, new IntTensor(padIndex, rows, longest));
         inputs.put(EncoderGraph.UNPAD_INDEX, new IntTensor(unpadIndex, tokens));
         inputs.put(EncoderGraph.ROW_LENGTHS, new IntTensor(rowLengths, rows));
         if (spec.embedding().tokenTypes() > 0) {
             inputs.put(EncoderGraph.TYPE_IDS, new IntTensor(ints(batch.typeIds()), tokens));
         }
+        if (EncoderGraph.hasDistanceBias(spec)) {
+            inputs.put(EncoderGraph.DISTANCES, new IntTensor(distances(longest), longest, longest));
+        }
         return inputs;
     }
 
-    /** Rows of the position table: the place in the text plus the table's offset. */
-    private IntBuffer positions(PackedBatch batch) {
-        IntBuffer rows = ints(batch.positions());
-        int offset = spec.embedding().positions() instanceof LearnedPositions learned ? learned.offset() : 0;
-        for (int i = 0; offset > 0 && i < rows.limit(); i++) {
-            rows.put(i, rows.get(i) + offset);
+    /** Key minus query for each pair of places, moved up so that the smallest is 0. */
+    private IntBuffer distances(int longest) {
+        int zero = spec.embedding().positions().usablePositions() - 1;
+        IntBuffer distances = ints(longest * longest);
+        for (int query = 0; query < longest; query++) {
+            for (int key = 0; key < longest; key++) {
+                distances.put(query * longest + key, key - query + zero);
+            }
         }
-        return rows;
+        return distances;
     }
 
     private static IntBuffer ints(int count) {

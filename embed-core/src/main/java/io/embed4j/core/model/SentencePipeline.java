@@ -4,6 +4,7 @@ package io.embed4j.core.model;
 import io.embed4j.UnsupportedModelException;
 import io.embed4j.core.file.JsonConfig;
 import io.embed4j.spec.HeadModule;
+import io.embed4j.spec.NormSpec;
 import io.embed4j.spec.PoolingMode;
 import io.embed4j.spec.PoolingSpec;
 import java.nio.file.Files;
@@ -24,6 +25,7 @@ import org.slf4j.LoggerFactory;
  * @param transformerDirectory where config.json, weights and tokenizer lie
  * @param pooling from token vectors to one vector
  * @param head what follows pooling
+ * @param headDirectories where each head module's files lie
  * @param maxTokens {@code max_seq_length}, if the files give one
  * @param prompts prompts by name
  * @param defaultPromptName the prompt used when a call names none
@@ -32,11 +34,15 @@ record SentencePipeline(
         Path transformerDirectory,
         PoolingSpec pooling,
         List<HeadModule> head,
+        List<Path> headDirectories,
         OptionalInt maxTokens,
         Map<String, String> prompts,
         @Nullable String defaultPromptName) {
 
     private static final Logger LOG = LoggerFactory.getLogger(SentencePipeline.class);
+
+    /** What torch's LayerNorm adds to the variance unless it is told otherwise; the files do not say. */
+    private static final double TORCH_EPSILON = 1e-5;
 
     /** The switches of layouts before 6.x, in the order in which sentence-transformers concatenates. */
     private static final List<Map.Entry<String, String>> POOLING_SWITCHES = List.of(
@@ -51,6 +57,7 @@ record SentencePipeline(
         Path transformer = directory;
         PoolingSpec pooling = null;
         List<HeadModule> head = new ArrayList<>();
+        List<Path> headDirectories = new ArrayList<>();
         Path modules = directory.resolve("modules.json");
         if (Files.exists(modules)) {
             for (JsonConfig module : JsonConfig.readArray(modules)) {
@@ -59,10 +66,10 @@ record SentencePipeline(
                 switch (type.substring(type.lastIndexOf('.') + 1)) {
                     case "Transformer" -> transformer = path;
                     case "Pooling" -> pooling = pooling(JsonConfig.read(path.resolve("config.json")));
-                    case "Normalize" -> head.add(new HeadModule.Normalize());
-                    default ->
-                        throw new UnsupportedModelException(modules + ": the module type \"" + type
-                                + "\" is not supported. Known are Transformer, Pooling and Normalize.");
+                    default -> {
+                        head.add(headModule(modules, type, path));
+                        headDirectories.add(path);
+                    }
                 }
             }
         }
@@ -79,7 +86,28 @@ record SentencePipeline(
                     config.optionalObject("prompts").map(JsonConfig::stringMap).orElse(Map.of());
             defaultPromptName = config.optionalString("default_prompt_name").orElse(null);
         }
-        return new SentencePipeline(transformer, pooling, head, maxTokens(transformer), prompts, defaultPromptName);
+        return new SentencePipeline(
+                transformer, pooling, head, headDirectories, maxTokens(transformer), prompts, defaultPromptName);
+    }
+
+    private static HeadModule headModule(Path modules, String type, Path path) {
+        return switch (type.substring(type.lastIndexOf('.') + 1)) {
+            case "Normalize" -> new HeadModule.Normalize();
+            case "Dense" -> dense(JsonConfig.read(path.resolve("config.json")));
+            case "LayerNorm" -> new HeadModule.LayerNorm(
+                    JsonConfig.read(path.resolve("config.json")).intValue("dimension"),
+                    NormSpec.layerNorm(TORCH_EPSILON, true));
+            default -> throw new UnsupportedModelException(modules + ": the module type \"" + type
+                    + "\" is not supported. Known are Transformer, Pooling, Dense, LayerNorm and Normalize.");
+        };
+    }
+
+    private static HeadModule.Dense dense(JsonConfig config) {
+        return new HeadModule.Dense(
+                config.intValue("in_features"),
+                config.intValue("out_features"),
+                config.booleanValue("bias", true),
+                TorchActivations.read(config, "activation_function"));
     }
 
     private static Path inside(Path directory, String relative, Path file) {
