@@ -2,11 +2,13 @@
 package io.embed4j.cpu;
 
 import io.embed4j.EmbedException;
-import io.embed4j.Precision;
 import io.embed4j.EmbedderClosedException;
+import io.embed4j.Precision;
 import io.embed4j.core.math.PoolingHead;
 import io.embed4j.cpu.EncoderSession.IntTensor;
 import io.embed4j.cpu.graph.EncoderGraph;
+import io.embed4j.cpu.graph.LinearSite;
+import io.embed4j.cpu.graph.Quantization;
 import io.embed4j.spec.DType;
 import io.embed4j.spec.EncoderSpec;
 import io.embed4j.spec.WeightShape;
@@ -27,7 +29,7 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.OptionalInt;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
@@ -49,8 +51,8 @@ final class CpuEncoder implements Encoder {
     private final EncoderSpec spec;
     private final WeightSource weights;
     private final Limits limits;
-    private final OptionalInt weightBits;
     private final Path folder;
+    private final Optional<Quantization> quantization;
     private final PoolingHead head;
     private final MemoryLedger.Reservation reservation;
     private final ExecutorService workers;
@@ -60,10 +62,10 @@ final class CpuEncoder implements Encoder {
         this.spec = spec;
         this.weights = weights;
         this.limits = limits(spec, options);
-        this.weightBits = options.precision() == Precision.INT8
-                ? OptionalInt.of(InstructionSet.int8WeightBits())
-                : OptionalInt.empty();
         this.folder = commonFolder(spec, weights);
+        this.quantization = options.precision() == Precision.INT8
+                ? Optional.of(new Quantization(InstructionSet.int8WeightBits(), calibrate(options.sampleRows())))
+                : Optional.empty();
         this.head = new PoolingHead(spec, weights);
         this.reservation = reservation;
         session(lastLayer());
@@ -147,7 +149,33 @@ final class CpuEncoder implements Encoder {
 
     private EncoderSession session(List<Integer> outputLayers) {
         return sessionsByLayers.computeIfAbsent(
-                outputLayers, layers -> OnnxRuntime.open(EncoderGraph.build(spec, weights, folder, weightBits, layers), folder));
+                outputLayers,
+                layers -> OnnxRuntime.open(EncoderGraph.build(spec, weights, folder, quantization, layers), folder));
+    }
+
+    /** Runs samples in fp32 and notes the largest magnitude of each channel that goes into each linear layer. */
+    private Map<LinearSite, float[]> calibrate(List<int[]> sampleRows) {
+        if (sampleRows.isEmpty()) {
+            throw new IllegalArgumentException("Precision int8 needs sample rows to calibrate with.");
+        }
+        EncoderGraph.Calibration calibration = EncoderGraph.buildCalibration(spec, weights, folder);
+        Map<LinearSite, float[]> magnitudes = new HashMap<>();
+        try (EncoderSession session = OnnxRuntime.open(calibration.model(), folder)) {
+            for (int[] row : sampleRows) {
+                int[] positions = spec.embedding().positions().rows(row);
+                PackedBatch batch =
+                        PackedBatch.of(List.of(row), List.of(new int[row.length]), List.of(positions), new int[1]);
+                List<FloatBuffer> outputs = session.run(inputs(batch));
+                calibration.outputBySite().forEach((site, output) -> {
+                    FloatBuffer seen = outputs.get(output);
+                    float[] largest = magnitudes.computeIfAbsent(site, key -> new float[seen.remaining()]);
+                    for (int i = 0; i < largest.length; i++) {
+                        largest[i] = Math.max(largest[i], seen.get(i));
+                    }
+                });
+            }
+        }
+        return magnitudes;
     }
 
     private Map<String, IntTensor> inputs(PackedBatch batch) {

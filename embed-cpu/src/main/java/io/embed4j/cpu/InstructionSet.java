@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.embed4j.cpu;
 
 import java.io.IOException;

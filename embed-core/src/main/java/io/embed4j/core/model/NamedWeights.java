@@ -58,7 +58,8 @@ final class NamedWeights implements WeightSource {
         WeightFiles files = files(wanted.role(), wanted.index());
         WeightTensor found = find(wanted.role(), wanted.index())
                 .orElseThrow(() -> new ModelFormatException(files.source() + " has no tensor "
-                        + name(wanted.role(), wanted.index()).orElse(wanted.role().toString())
+                        + name(wanted.role(), wanted.index())
+                                .orElse(wanted.role().toString())
                         + ", which the configuration calls for."));
         if (!found.shape().equals(wanted.shape())) {
             throw new ModelFormatException(files.source() + ": tensor " + found.name() + " has shape " + found.shape()
@@ -82,6 +83,7 @@ final class NamedWeights implements WeightSource {
     private Optional<String> name(WeightRole role, int index) {
         return role.perHeadModule()
                 ? Optional.ofNullable(HEAD_NAMES.get(role))
-                : Optional.ofNullable(names.get(role)).map(name -> prefix + name.replace("%d", Integer.toString(index)));
+                : Optional.ofNullable(names.get(role))
+                        .map(name -> prefix + name.replace("%d", Integer.toString(index)));
     }
 }

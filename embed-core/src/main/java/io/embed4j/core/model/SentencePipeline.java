@@ -94,11 +94,13 @@ record SentencePipeline(
         return switch (type.substring(type.lastIndexOf('.') + 1)) {
             case "Normalize" -> new HeadModule.Normalize();
             case "Dense" -> dense(JsonConfig.read(path.resolve("config.json")));
-            case "LayerNorm" -> new HeadModule.LayerNorm(
-                    JsonConfig.read(path.resolve("config.json")).intValue("dimension"),
-                    NormSpec.layerNorm(TORCH_EPSILON, true));
-            default -> throw new UnsupportedModelException(modules + ": the module type \"" + type
-                    + "\" is not supported. Known are Transformer, Pooling, Dense, LayerNorm and Normalize.");
+            case "LayerNorm" ->
+                new HeadModule.LayerNorm(
+                        JsonConfig.read(path.resolve("config.json")).intValue("dimension"),
+                        NormSpec.layerNorm(TORCH_EPSILON, true));
+            default ->
+                throw new UnsupportedModelException(modules + ": the module type \"" + type
+                        + "\" is not supported. Known are Transformer, Pooling, Dense, LayerNorm and Normalize.");
         };
     }
 

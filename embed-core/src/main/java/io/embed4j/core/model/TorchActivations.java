@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.embed4j.core.model;
 
 import io.embed4j.UnsupportedModelException;
@@ -17,8 +18,9 @@ final class TorchActivations {
             case "GELU" -> Activation.GELU_ERF;
             case "SiLU" -> Activation.SILU;
             case "Sigmoid" -> Activation.SIGMOID;
-            default -> throw new UnsupportedModelException(config.source() + ": the activation \"" + key + "\": \""
-                    + name + "\" is unknown. Known are Identity, Tanh, ReLU, GELU, SiLU and Sigmoid of torch.nn.");
+            default ->
+                throw new UnsupportedModelException(config.source() + ": the activation \"" + key + "\": \"" + name
+                        + "\" is unknown. Known are Identity, Tanh, ReLU, GELU, SiLU and Sigmoid of torch.nn.");
         };
     }
 }

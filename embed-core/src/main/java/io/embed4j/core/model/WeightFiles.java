@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.embed4j.core.model;
 
 import io.embed4j.ModelFormatException;
@@ -69,7 +70,8 @@ record WeightFiles(Path source, Map<String, WeightTensor> tensors) {
                 throw new ModelFormatException(
                         index + ": the shard \"" + shard + "\" is not a file of the model's directory.");
             }
-            WeightTensor found = shards.computeIfAbsent(shard, name -> SafetensorsFile.read(file)).get(tensor);
+            WeightTensor found = shards.computeIfAbsent(shard, name -> SafetensorsFile.read(file))
+                    .get(tensor);
             if (found == null) {
                 throw new ModelFormatException(
                         index + " says that " + tensor + " is in " + shard + ", but it is not there.");

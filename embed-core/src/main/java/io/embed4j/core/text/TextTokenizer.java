@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.stream.IntStream;
@@ -28,6 +29,8 @@ import java.util.stream.IntStream;
  * added at both ends stay, the text's own tokens are dropped from the end.
  */
 public final class TextTokenizer implements AutoCloseable {
+    private static final int[] SAMPLE_LENGTHS = {0, 1, 2, 3, 5, 8, 16, 16, 32, 32, 64, 64, 128};
+
     private final HuggingFaceTokenizer tokenizer;
     private final int maxTokens;
 
@@ -152,6 +155,33 @@ public final class TextTokenizer implements AutoCloseable {
         } finally {
             life.readLock().unlock();
         }
+    }
+
+    /**
+     * Makes token ids to calibrate quantization with: random tokens between the special tokens that stand around every
+     * text. Outliers of activations sit on special tokens and in short texts, so short rows come first; which words
+     * stand between them matters little.
+     *
+     * @param vocabularySize random ids are below it
+     * @return rows of different lengths, the first without tokens of its own
+     */
+    public List<int[]> sampleRows(int vocabularySize) {
+        Encoding empty = encode("")[0];
+        int[] specials = join(empty.getIds(), 0, empty.getIds().length);
+        int head = (specials.length + 1) / 2;
+        Random random = new Random(0);
+        List<int[]> rows = new ArrayList<>();
+        for (int length : SAMPLE_LENGTHS) {
+            int own = Math.min(length, maxTokens - specials.length);
+            if (own >= 0 && own + specials.length > 0) {
+                int[] row =
+                        random.ints(own + specials.length, 0, vocabularySize).toArray();
+                System.arraycopy(specials, 0, row, 0, head);
+                System.arraycopy(specials, head, row, head + own, specials.length - head);
+                rows.add(row);
+            }
+        }
+        return rows;
     }
 
     /** How many tokens a prompt takes at the beginning: its own, and the special ones before it. */

@@ -17,8 +17,8 @@ import io.embed4j.spi.WeightSource;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.stream.IntStream;
 
 /**
@@ -52,18 +52,16 @@ public final class EncoderGraph {
 
     private final EncoderSpec spec;
     private final GraphWeights weights;
-    private final Linear linear;
+    private Linear linear;
     private final OnnxGraph graph = new OnnxGraph();
 
     /** What all layers add to their scores, [1, A, S, S]; "" for nothing. */
     private String distanceBias = "";
 
-    private EncoderGraph(EncoderSpec spec, WeightSource source, Path folder, OptionalInt weightBits) {
+    private EncoderGraph(EncoderSpec spec, WeightSource source, Path folder) {
         this.spec = spec;
         this.weights = new GraphWeights(graph, source, folder);
-        this.linear = weightBits.isPresent()
-                ? new Int8Linear(graph, source, weights, weightBits.getAsInt())
-                : new FloatLinear(graph, source, weights);
+        this.linear = new FloatLinear(graph, source, weights);
     }
 
     /**
@@ -72,7 +70,7 @@ public final class EncoderGraph {
      * @param spec the architecture
      * @param weights the weights
      * @param folder what external data is named relative to
-     * @param weightBits 8 or 7 for linear layers in integers, see {@link Int8Linear}; empty for fp32
+     * @param quantization for linear layers in integers; empty for fp32
      * @param outputLayers hidden states to return, in order: 0 the embeddings, 1 to L behind a layer
      * @return an ONNX model whose outputs are {@code hidden_N} [T, H] fp32
      * @throws UnsupportedModelException if the spec has a feature that this graph cannot express; it names it
@@ -81,12 +79,39 @@ public final class EncoderGraph {
             EncoderSpec spec,
             WeightSource weights,
             Path folder,
-            OptionalInt weightBits,
+            Optional<Quantization> quantization,
             List<Integer> outputLayers) {
         requireSupported(spec);
-        EncoderGraph encoder = new EncoderGraph(spec, weights, folder, weightBits);
+        EncoderGraph encoder = new EncoderGraph(spec, weights, folder);
+        quantization.ifPresent(
+                chosen -> encoder.linear = new Int8Linear(encoder.graph, weights, encoder.weights, chosen));
         encoder.write(outputLayers);
         return encoder.graph.toModel();
+    }
+
+    /**
+     * A graph in fp32 that returns the magnitudes of what goes into linear layers.
+     *
+     * @param model the ONNX model; each output is [in]
+     * @param outputBySite which output belongs to which layer
+     */
+    @SuppressWarnings("ArrayRecordComponent") // bytes on their way to a session
+    public record Calibration(byte[] model, Map<LinearSite, Integer> outputBySite) {}
+
+    /**
+     * Builds a graph for calibration.
+     *
+     * @param spec the architecture
+     * @param weights the weights
+     * @param folder what external data is named relative to
+     */
+    public static Calibration buildCalibration(EncoderSpec spec, WeightSource weights, Path folder) {
+        requireSupported(spec);
+        EncoderGraph encoder = new EncoderGraph(spec, weights, folder);
+        CalibratingLinear calibrating = new CalibratingLinear(encoder.graph, encoder.linear);
+        encoder.linear = calibrating;
+        encoder.write(List.of());
+        return new Calibration(encoder.graph.toModel(), calibrating.outputBySite());
     }
 
     /**

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.embed4j.cpu.graph;
 
 import io.embed4j.cpu.graph.OnnxGraph.Attribute;
