@@ -40,7 +40,7 @@ public final class CoreEmbedderFactory implements EmbedderFactory {
         try {
             Device device = lease.device();
             EncoderOptions encoderOptions = encoderOptions(options, model, device);
-            tokenizer = TextTokenizer.load(model.tokenizerFile(), model.maxTokens());
+            tokenizer = TextTokenizer.load(model.tokenizerFile(), model.maxTokens(), model.lowerCase());
             if (encoderOptions.precision() == Precision.INT8) {
                 encoderOptions = encoderOptions.withSampleRows(
                         tokenizer.sampleRows(model.spec().embedding().vocabularySize()));

@@ -16,10 +16,13 @@ import java.util.Set;
 
 /**
  * MPNet (<a href="https://arxiv.org/abs/2004.09297">arXiv 2004.09297</a>): BERT without token types, with RoBERTa's
- * positions and one bias by distance for all layers. The largest distance stands in transformers' code.
+ * positions and one bias by distance for all layers. Its padding token, buckets and largest distance stand in transformers'
+ * code, not in the configuration.
  */
 final class MpnetFamily implements ModelFamily {
     private static final int MAX_DISTANCE = 128;
+    private static final int BUCKETS = 32;
+    private static final int PADDING_TOKEN = 1;
 
     private static final Map<WeightRole, String> NAMES = Map.ofEntries(
             entry(WeightRole.TOKEN_EMBEDDING, "embeddings.word_embeddings.weight"),
@@ -51,8 +54,9 @@ final class MpnetFamily implements ModelFamily {
 
     @Override
     public EncoderSpec spec(JsonConfig config, PoolingSpec pooling, List<HeadModule> head) {
-        AttentionBias bias =
-                new AttentionBias.RelativeBuckets(config.intValue("relative_attention_num_buckets", 32), MAX_DISTANCE);
+        // transformers' code uses 32 whatever the configuration says.
+        PostNormEncoder.require(config, "relative_attention_num_buckets", Integer.toString(BUCKETS));
+        AttentionBias bias = new AttentionBias.RelativeBuckets(BUCKETS, MAX_DISTANCE);
         return PostNormEncoder.read(config, 1e-12)
                 .withBias(bias)
                 .spec(
@@ -60,7 +64,7 @@ final class MpnetFamily implements ModelFamily {
                         config.intValue("vocab_size"),
                         0,
                         EmbeddingSpec.LearnedPositions.behindPadding(
-                                config.intValue("max_position_embeddings"), config.intValue("pad_token_id", 1)),
+                                config.intValue("max_position_embeddings"), PADDING_TOKEN),
                         pooling,
                         head);
     }

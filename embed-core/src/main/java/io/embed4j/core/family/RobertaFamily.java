@@ -44,6 +44,6 @@ final class RobertaFamily implements ModelFamily {
 
     @Override
     public List<String> prefixes() {
-        return List.of("", "roberta.", "camembert.");
+        return List.of("", "roberta.");
     }
 }

@@ -79,6 +79,7 @@ public final class ModelLoader {
                 NamedWeights.of(family, spec, WeightFiles.read(transformer), head),
                 tokenizerFile(transformer),
                 maxTokens(pipeline, transformer, spec),
+                pipeline.lowerCase(),
                 pipeline.prompts(),
                 pipeline.defaultPromptName());
     }

@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -27,6 +28,7 @@ import org.slf4j.LoggerFactory;
  * @param head what follows pooling
  * @param headDirectories where each head module's files lie
  * @param maxTokens {@code max_seq_length}, if the files give one
+ * @param lowerCase whether texts are lower-cased before the tokenizer's own normalizer
  * @param prompts prompts by name
  * @param defaultPromptName the prompt used when a call names none
  */
@@ -36,10 +38,18 @@ record SentencePipeline(
         List<HeadModule> head,
         List<Path> headDirectories,
         OptionalInt maxTokens,
+        boolean lowerCase,
         Map<String, String> prompts,
         @Nullable String defaultPromptName) {
 
     private static final Logger LOG = LoggerFactory.getLogger(SentencePipeline.class);
+
+    private static final List<String> TRANSFORMER_CONFIGS = List.of(
+            "sentence_bert_config.json",
+            "sentence_roberta_config.json",
+            "sentence_distilbert_config.json",
+            "sentence_camembert_config.json",
+            "sentence_xlm-roberta_config.json");
 
     /** What torch's LayerNorm adds to the variance unless it is told otherwise; the files do not say. */
     private static final double TORCH_EPSILON = 1e-5;
@@ -86,8 +96,21 @@ record SentencePipeline(
                     config.optionalObject("prompts").map(JsonConfig::stringMap).orElse(Map.of());
             defaultPromptName = config.optionalString("default_prompt_name").orElse(null);
         }
+        Optional<JsonConfig> transformerConfig = transformerConfig(transformer);
         return new SentencePipeline(
-                transformer, pooling, head, headDirectories, maxTokens(transformer), prompts, defaultPromptName);
+                transformer,
+                pooling,
+                head,
+                headDirectories,
+                transformerConfig
+                        .filter(config -> config.has("max_seq_length"))
+                        .map(config -> OptionalInt.of(config.intValue("max_seq_length")))
+                        .orElse(OptionalInt.empty()),
+                transformerConfig
+                        .map(config -> config.booleanValue("do_lower_case", false))
+                        .orElse(false),
+                prompts,
+                defaultPromptName);
     }
 
     private static HeadModule headModule(Path modules, String type, Path path) {
@@ -105,6 +128,9 @@ record SentencePipeline(
     }
 
     private static HeadModule.Dense dense(JsonConfig config) {
+        if (config.booleanValue("use_residual", false)) {
+            throw new UnsupportedModelException(config.source() + ": \"use_residual\": true is not supported.");
+        }
         return new HeadModule.Dense(
                 config.intValue("in_features"),
                 config.intValue("out_features"),
@@ -121,18 +147,13 @@ record SentencePipeline(
         return path;
     }
 
-    private static OptionalInt maxTokens(Path transformer) {
-        Path file = transformer.resolve("sentence_bert_config.json");
-        if (!Files.exists(file)) {
-            return OptionalInt.empty();
-        }
-        JsonConfig config = JsonConfig.read(file);
-        if (config.booleanValue("do_lower_case", false)) {
-            throw new UnsupportedModelException(
-                    file + ": \"do_lower_case\": true is not supported. Put the lower-casing"
-                            + " into tokenizer.json's normalizer.");
-        }
-        return config.has("max_seq_length") ? OptionalInt.of(config.intValue("max_seq_length")) : OptionalInt.empty();
+    /** sentence_bert_config.json, or the name that a version long ago gave it. */
+    private static Optional<JsonConfig> transformerConfig(Path transformer) {
+        return TRANSFORMER_CONFIGS.stream()
+                .map(transformer::resolve)
+                .filter(Files::exists)
+                .findFirst()
+                .map(JsonConfig::read);
     }
 
     private static PoolingSpec pooling(JsonConfig config) {

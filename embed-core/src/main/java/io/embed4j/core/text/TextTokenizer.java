@@ -4,13 +4,18 @@ package io.embed4j.core.text;
 import ai.djl.huggingface.tokenizers.Encoding;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import ai.djl.huggingface.tokenizers.jni.CharSpan;
+import com.google.gson.JsonArray;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
 import io.embed4j.EmbedderClosedException;
 import io.embed4j.InvalidTextException;
 import io.embed4j.ModelFormatException;
 import io.embed4j.TokenEmbeddings.Token;
 import io.embed4j.TruncationPolicy;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -49,20 +54,38 @@ public final class TextTokenizer implements AutoCloseable {
      *
      * @param file tokenizer.json
      * @param maxTokens longest text in tokens, special tokens included
+     * @param lowerCase whether texts are lower-cased before the tokenizer's own normalizer
      * @throws ModelFormatException if the file is missing or not a tokenizer
      */
-    public static TextTokenizer load(Path file, int maxTokens) {
+    public static TextTokenizer load(Path file, int maxTokens, boolean lowerCase) {
         // DJL reports usage and asks for cloud metadata unless told not to; it must be told before its first class
         // loads.
         System.setProperty("OPT_OUT_TRACKING", "true");
         System.setProperty("ai.djl.offline", "true");
         Map<String, String> options =
                 Map.of("addSpecialTokens", "true", "truncation", "do_not_truncate", "padding", "do_not_pad");
-        try (InputStream in = Files.newInputStream(file)) {
+        try (InputStream in = lowerCase ? lowerCasing(file) : Files.newInputStream(file)) {
             return new TextTokenizer(HuggingFaceTokenizer.newInstance(in, options), maxTokens);
         } catch (IOException | RuntimeException e) {
             throw new ModelFormatException(file + " cannot be loaded as a tokenizer: " + e.getMessage(), e);
         }
+    }
+
+    /** The tokenizer with a lower-casing step before its normalizer, as sentence-transformers puts it there. */
+    private static InputStream lowerCasing(Path file) throws IOException {
+        JsonObject tokenizer = JsonParser.parseString(Files.readString(file)).getAsJsonObject();
+        JsonArray steps = new JsonArray();
+        JsonObject lowerCase = new JsonObject();
+        lowerCase.addProperty("type", "Lowercase");
+        steps.add(lowerCase);
+        if (tokenizer.has("normalizer") && !tokenizer.get("normalizer").isJsonNull()) {
+            steps.add(tokenizer.get("normalizer"));
+        }
+        JsonObject sequence = new JsonObject();
+        sequence.addProperty("type", "Sequence");
+        sequence.add("normalizers", steps);
+        tokenizer.add("normalizer", sequence);
+        return new ByteArrayInputStream(tokenizer.toString().getBytes(StandardCharsets.UTF_8));
     }
 
     /**
