@@ -48,8 +48,9 @@ final class CpuDevice implements Device {
     /**
      * {@inheritDoc}
      *
-     * <p>Weights count once, as they are multiplied: ONNX Runtime repacks the matrices it multiplies with and lets go of the mapped
-     * originals. Activations count what is alive at once in a layer, for every batch that may be under way.
+     * <p>Weights count as they are multiplied: ONNX Runtime repacks the matrices and lets go of the mapped originals. The
+     * session for single texts has a second copy of the matrices, which is the workspace here. Activations count what is
+     * alive at once in a layer, for every batch that may be under way.
      */
     @Override
     public MemoryPlan plan(EncoderSpec spec, WeightSource weights, EncoderOptions options) {
@@ -68,7 +69,12 @@ final class CpuDevice implements Device {
                 .orElse(0);
         long scores = (long) spec.layers().get(0).attention().heads() * limits.maxPaddedPairs();
         long perBatch = (perToken * limits.maxTokens() + scores) * DType.FP32.bytes();
-        return new MemoryPlan(weightBytes, perBatch * limits.concurrentBatches(), 0);
+        long matrixBytes = spec.weightShapes().stream()
+                .filter(CpuDevice::isLinear)
+                .mapToLong(weight -> weight.elements() * linear.bytes())
+                .sum();
+        return new MemoryPlan(
+                weightBytes, perBatch * limits.concurrentBatches(), limits.concurrentBatches() > 1 ? matrixBytes : 0);
     }
 
     /** The matrices of layers; tables and vectors stay in fp32 in every precision. */

@@ -36,10 +36,12 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * One encoder on the CPU: as many worker threads as cores, each running whole batches on one shared session, so that
- * cores never wait for each other within a batch.
+ * cores never wait for each other within a batch. A single text that finds the encoder idle goes to a second session
+ * instead, in which all cores share the run; it is made when the first such text comes.
  */
 final class CpuEncoder implements Encoder {
     /** Beyond about a thousand tokens a batch no longer fits the caches and gets slower per token. */
@@ -56,7 +58,10 @@ final class CpuEncoder implements Encoder {
     private final PoolingHead head;
     private final MemoryLedger.Reservation reservation;
     private final ExecutorService workers;
-    private final Map<List<Integer>, EncoderSession> sessionsByLayers = new ConcurrentHashMap<>();
+    private final Map<SessionKey, EncoderSession> sessions = new ConcurrentHashMap<>();
+    private final AtomicInteger batchesUnderWay = new AtomicInteger();
+
+    private record SessionKey(List<Integer> outputLayers, int threads) {}
 
     CpuEncoder(EncoderSpec spec, WeightSource weights, EncoderOptions options, MemoryLedger.Reservation reservation) {
         this.spec = spec;
@@ -68,7 +73,7 @@ final class CpuEncoder implements Encoder {
                 : Optional.empty();
         this.head = new PoolingHead(spec, weights);
         this.reservation = reservation;
-        session(lastLayer());
+        session(lastLayer(), 1);
         this.workers = Executors.newFixedThreadPool(limits.concurrentBatches(), task -> {
             Thread thread = new Thread(task, "embed4j-cpu-" + options.tenant());
             thread.setDaemon(true);
@@ -99,41 +104,47 @@ final class CpuEncoder implements Encoder {
                     + " tokens, longest row " + batch.longestRow() + " exceeds " + limits + ".");
         }
         CompletableFuture<VectorBlock> result = new CompletableFuture<>();
+        boolean alone = batchesUnderWay.getAndIncrement() == 0 && batch.rows() == 1;
+        int threads = alone ? limits.concurrentBatches() : 1;
         try {
-            workers.execute(() -> {
-                if (!result.isDone()) {
-                    run(batch, request, result);
-                }
-            });
+            workers.execute(() -> run(batch, request, threads, result));
         } catch (RejectedExecutionException e) {
+            batchesUnderWay.decrementAndGet();
             result.completeExceptionally(new EmbedderClosedException("The encoder is closed.", e));
         }
         return () -> result;
     }
 
-    private void run(PackedBatch batch, OutputRequest request, CompletableFuture<VectorBlock> result) {
-        VectorBlock block;
+    private void run(PackedBatch batch, OutputRequest request, int threads, CompletableFuture<VectorBlock> result) {
+        VectorBlock block = null;
+        Throwable failure = null;
         try {
-            block = request instanceof OutputRequest.Tokens tokens
-                    ? encodeTokens(batch, tokens.layers())
-                    : pool(batch, (OutputRequest.Pooled) request);
+            if (!result.isDone()) {
+                block = request instanceof OutputRequest.Tokens tokens
+                        ? encodeTokens(batch, tokens.layers(), threads)
+                        : pool(batch, (OutputRequest.Pooled) request, threads);
+            }
+        } catch (EmbedException e) {
+            failure = e;
         } catch (RuntimeException | OutOfMemoryError e) {
-            result.completeExceptionally(
-                    e instanceof EmbedException
-                            ? e
-                            : new EmbedException("A batch of " + batch.tokens() + " tokens failed: " + e, e));
-            return;
+            failure = new EmbedException("A batch of " + batch.tokens() + " tokens failed: " + e, e);
         }
-        result.complete(block);
+        // Before the result: whoever waits for it may submit the next text at once, and finds the encoder idle.
+        batchesUnderWay.decrementAndGet();
+        if (failure != null) {
+            result.completeExceptionally(failure);
+        } else if (block != null) {
+            result.complete(block);
+        }
     }
 
-    private VectorBlock pool(PackedBatch batch, OutputRequest.Pooled request) {
-        FloatBuffer hidden = session(lastLayer()).run(inputs(batch)).get(0);
+    private VectorBlock pool(PackedBatch batch, OutputRequest.Pooled request, int threads) {
+        FloatBuffer hidden = session(lastLayer(), threads).run(inputs(batch)).get(0);
         return new HostBlock(request.dimension(), FloatBuffer.wrap(head.apply(batch, hidden, request)));
     }
 
-    private VectorBlock encodeTokens(PackedBatch batch, List<Integer> layers) {
-        List<FloatBuffer> hidden = session(layers).run(inputs(batch));
+    private VectorBlock encodeTokens(PackedBatch batch, List<Integer> layers, int threads) {
+        List<FloatBuffer> hidden = session(layers, threads).run(inputs(batch));
         if (hidden.size() == 1) {
             return new HostBlock(spec.hiddenSize(), hidden.get(0));
         }
@@ -147,10 +158,13 @@ final class CpuEncoder implements Encoder {
         return List.of(spec.layers().size());
     }
 
-    private EncoderSession session(List<Integer> outputLayers) {
-        return sessionsByLayers.computeIfAbsent(
-                outputLayers,
-                layers -> OnnxRuntime.open(EncoderGraph.build(spec, weights, folder, quantization, layers), folder));
+    private EncoderSession session(List<Integer> outputLayers, int threads) {
+        return sessions.computeIfAbsent(
+                new SessionKey(outputLayers, threads),
+                key -> OnnxRuntime.open(
+                        EncoderGraph.build(spec, weights, folder, quantization, key.outputLayers()),
+                        folder,
+                        key.threads()));
     }
 
     /** Runs samples in fp32 and notes the largest magnitude of each channel that goes into each linear layer. */
@@ -160,7 +174,7 @@ final class CpuEncoder implements Encoder {
         }
         EncoderGraph.Calibration calibration = EncoderGraph.buildCalibration(spec, weights, folder);
         Map<LinearSite, float[]> magnitudes = new HashMap<>();
-        try (EncoderSession session = OnnxRuntime.open(calibration.model(), folder)) {
+        try (EncoderSession session = OnnxRuntime.open(calibration.model(), folder, 1)) {
             for (int[] row : sampleRows) {
                 int[] positions = spec.embedding().positions().rows(row);
                 PackedBatch batch =
@@ -262,8 +276,8 @@ final class CpuEncoder implements Encoder {
                 interrupted = true;
             }
         }
-        sessionsByLayers.values().forEach(EncoderSession::close);
-        sessionsByLayers.clear();
+        sessions.values().forEach(EncoderSession::close);
+        sessions.clear();
         reservation.close();
         if (interrupted) {
             Thread.currentThread().interrupt();
