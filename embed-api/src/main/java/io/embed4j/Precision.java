@@ -2,8 +2,8 @@
 package io.embed4j;
 
 /**
- * The precision in which a model runs. The default is {@link #FP32} on every device. The CPU offers fp32; CUDA will
- * offer fp32, fp16 and bf16. What a device does not offer is refused, never replaced.
+ * The precision in which a model runs. The default is {@link #FP32} on every device. The CPU offers fp32 and int8;
+ * CUDA will offer fp32, fp16 and bf16. What a device does not offer is refused, never replaced.
  *
  * <pre>{@code
  * Precision precision = Precision.parse("fp16");

@@ -45,7 +45,26 @@ public sealed interface AttentionBias {
      * @param buckets number of buckets, both directions together
      * @param maxDistance distance in tokens from which on all share the last bucket
      */
-    record RelativeBuckets(int buckets, int maxDistance) implements AttentionBias {}
+    record RelativeBuckets(int buckets, int maxDistance) implements AttentionBias {
+
+        /**
+         * Returns the bucket of a distance, as transformers computes it in fp32.
+         *
+         * @param distance place of the key minus place of the query, in tokens
+         * @return 0 to buckets - 1; the upper half is for keys behind the query
+         */
+        public int bucket(int distance) {
+            int half = buckets / 2;
+            int direction = distance > 0 ? half : 0;
+            int magnitude = Math.abs(distance);
+            int exact = half / 2;
+            if (magnitude < exact) {
+                return direction + magnitude;
+            }
+            float share = (float) Math.log((float) magnitude / exact) / (float) Math.log((double) maxDistance / exact);
+            return direction + Math.min(exact + (int) (share * (half - exact)), half - 1);
+        }
+    }
 
     /**
      * Minus slope times distance (<a href="https://arxiv.org/abs/2108.12409">arXiv 2108.12409</a>).

@@ -82,6 +82,28 @@ public record AttentionSpec(
     }
 
     /**
+     * With another bias on the scores.
+     *
+     * @param bias what is added to the scores by distance
+     * @return a copy
+     */
+    public AttentionSpec withBias(AttentionBias bias) {
+        return new AttentionSpec(
+                heads,
+                keyValueHeads,
+                headSize,
+                scale,
+                queryKeyValueBias,
+                outputBias,
+                causal,
+                windowDistance,
+                bias,
+                rotary,
+                queryKeyNorm,
+                softcap);
+    }
+
+    /**
      * Returns the width of the query projection and of the output projection's input.
      *
      * @return A * headSize

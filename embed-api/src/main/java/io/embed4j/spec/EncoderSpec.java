@@ -17,7 +17,7 @@ import java.util.Optional;
  *         true);
  * EncoderSpec miniLm = new EncoderSpec(
  *         384,
- *         new EmbeddingSpec(30522, 384, 2, new EmbeddingSpec.LearnedPositions(512, 0), 1.0, Optional.of(layer.norm())),
+ *         new EmbeddingSpec(30522, 384, 2, EmbeddingSpec.LearnedPositions.ofEveryToken(512), 1.0, Optional.of(layer.norm())),
  *         Collections.nCopies(6, layer),
  *         Optional.empty(),
  *         PoolingSpec.of(PoolingMode.MEAN),

@@ -11,7 +11,7 @@ package io.embed4j.spec;
  * @since 0.1
  */
 public enum PoolingMode {
-    /** The first token. */
+    /** The first token; the first behind a prompt that is not pooled. */
     CLS,
     /** Sum over tokens / n. */
     MEAN,
@@ -19,7 +19,7 @@ public enum PoolingMode {
     MAX,
     /** Sum over tokens / sqrt(n). */
     MEAN_SQRT_LENGTH,
-    /** Mean weighted by 1, 2, ..., n. */
+    /** Mean weighted by place: 1, 2, ..., n. */
     WEIGHTED_MEAN,
     /** The last token. */
     LAST_TOKEN

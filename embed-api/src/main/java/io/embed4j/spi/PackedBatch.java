@@ -2,6 +2,7 @@
 package io.embed4j.spi;
 
 import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * B texts as T tokens one behind the other, without padding. Row b owns tokens cuSeqLens[b] to cuSeqLens[b + 1] - 1.
@@ -13,7 +14,8 @@ import java.util.List;
  *
  * @param tokenIds [T]
  * @param typeIds [T] token types (segments)
- * @param positions [T] place of each token in its row, from 0; tables with an offset add it
+ * @param positions [T] row of the position table for each token, or its place in the text, as the spec's
+ *     {@link io.embed4j.spec.EmbeddingSpec.Positions#rows} gives them
  * @param cuSeqLens [B + 1] cumulative row lengths, from 0 to T
  * @param poolStarts [B] first token of each row that mean-like pooling sees; past a prompt that is not pooled, else 0
  * @param longestRow S
@@ -24,13 +26,19 @@ public record PackedBatch(
         int[] tokenIds, int[] typeIds, int[] positions, int[] cuSeqLens, int[] poolStarts, int longestRow) {
 
     /**
-     * Packs rows of token type 0.
+     * Packs rows of token type 0 whose positions count every token from 0.
      *
      * @param rows token ids of each row, none empty
      * @return the batch
      */
     public static PackedBatch of(List<int[]> rows) {
-        return of(rows, rows.stream().map(row -> new int[row.length]).toList(), new int[rows.size()]);
+        return of(
+                rows,
+                rows.stream().map(row -> new int[row.length]).toList(),
+                rows.stream()
+                        .map(row -> IntStream.range(0, row.length).toArray())
+                        .toList(),
+                new int[rows.size()]);
     }
 
     /**
@@ -38,14 +46,16 @@ public record PackedBatch(
      *
      * @param rows token ids of each row, none empty
      * @param types token types of each row
+     * @param positions positions of each row
      * @param poolStarts [B] first token of each row that is pooled
      * @return the batch
      * @throws IllegalArgumentException if there is no row, one is empty, or the sizes do not fit together
      */
-    public static PackedBatch of(List<int[]> rows, List<int[]> types, int[] poolStarts) {
-        if (types.size() != rows.size() || poolStarts.length != rows.size()) {
+    public static PackedBatch of(List<int[]> rows, List<int[]> types, List<int[]> positions, int[] poolStarts) {
+        if (types.size() != rows.size() || positions.size() != rows.size() || poolStarts.length != rows.size()) {
             throw new IllegalArgumentException("Sizes do not fit: " + rows.size() + " rows, " + types.size()
-                    + " rows of token types, " + poolStarts.length + " pool starts.");
+                    + " rows of token types, " + positions.size() + " of positions, " + poolStarts.length
+                    + " pool starts.");
         }
         int[] cuSeqLens = new int[rows.size() + 1];
         int longest = 0;
@@ -54,9 +64,9 @@ public record PackedBatch(
             if (length == 0) {
                 throw new IllegalArgumentException("Row " + row + " has no tokens.");
             }
-            if (types.get(row).length != length) {
-                throw new IllegalArgumentException(
-                        "Row " + row + " has " + length + " tokens but " + types.get(row).length + " token types.");
+            if (types.get(row).length != length || positions.get(row).length != length) {
+                throw new IllegalArgumentException("Row " + row + " has " + length + " tokens but "
+                        + types.get(row).length + " token types and " + positions.get(row).length + " positions.");
             }
             cuSeqLens[row + 1] = Math.addExact(cuSeqLens[row], length);
             longest = Math.max(longest, length);
@@ -67,17 +77,15 @@ public record PackedBatch(
         int tokens = cuSeqLens[rows.size()];
         int[] tokenIds = new int[tokens];
         int[] typeIds = new int[tokens];
-        int[] positions = new int[tokens];
+        int[] packedPositions = new int[tokens];
         for (int row = 0; row < rows.size(); row++) {
             int from = cuSeqLens[row];
             int length = rows.get(row).length;
             System.arraycopy(rows.get(row), 0, tokenIds, from, length);
             System.arraycopy(types.get(row), 0, typeIds, from, length);
-            for (int i = 0; i < length; i++) {
-                positions[from + i] = i;
-            }
+            System.arraycopy(positions.get(row), 0, packedPositions, from, length);
         }
-        return new PackedBatch(tokenIds, typeIds, positions, cuSeqLens, poolStarts, longest);
+        return new PackedBatch(tokenIds, typeIds, packedPositions, cuSeqLens, poolStarts, longest);
     }
 
     /**

@@ -21,7 +21,7 @@ class SpecTest {
                 NORM,
                 true);
         EmbeddingSpec embedding =
-                new EmbeddingSpec(701, 36, 2, new EmbeddingSpec.LearnedPositions(64, 0), 1, Optional.of(NORM));
+                new EmbeddingSpec(701, 36, 2, EmbeddingSpec.LearnedPositions.ofEveryToken(64), 1, Optional.of(NORM));
         return new EncoderSpec(36, embedding, Collections.nCopies(2, layer), Optional.empty(), pooling, head, false);
     }
 
@@ -70,11 +70,28 @@ class SpecTest {
         assertThatThrownBy(() -> new FeedForwardSpec(0, Activation.RELU, false, true, true))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("Feed-forward width must be positive, found 0.");
-        assertThatThrownBy(() -> new EmbeddingSpec.LearnedPositions(2, 2))
+        assertThatThrownBy(() -> EmbeddingSpec.LearnedPositions.behindPadding(2, 1))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("A position table of 2 rows has no room behind offset 2.");
         assertThatThrownBy(() -> new RotarySpec(10_000, 7, RotarySpec.Pairing.HALVES, RopeScaling.none()))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("Rotary dimension must be a positive even number, found 7.");
+    }
+
+    /** First distance of each bucket from 8 on, read off transformers' MPNet: 8, 12, 16, 23, 32, 46, 64, 91. */
+    @Test
+    void distancesFallIntoTheBucketsOfTheReference() {
+        AttentionBias.RelativeBuckets buckets = new AttentionBias.RelativeBuckets(32, 128);
+        int[] firstOfBucket = {0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 23, 32, 46, 64, 91};
+        for (int bucket = 0; bucket < firstOfBucket.length; bucket++) {
+            int distance = firstOfBucket[bucket];
+            assertThat(buckets.bucket(-distance)).isEqualTo(bucket);
+            if (distance > 0) {
+                assertThat(buckets.bucket(distance)).isEqualTo(16 + bucket);
+                assertThat(buckets.bucket(1 - distance)).isEqualTo(bucket - 1);
+            }
+        }
+        assertThat(buckets.bucket(-5000)).isEqualTo(15);
+        assertThat(buckets.bucket(5000)).isEqualTo(31);
     }
 }

@@ -24,10 +24,11 @@ class SeamTest {
         PackedBatch batch = PackedBatch.of(
                 List.of(new int[] {5, 6, 7}, new int[] {8}),
                 List.of(new int[] {0, 0, 1}, new int[] {1}),
+                List.of(new int[] {2, 1, 3}, new int[] {2}),
                 new int[] {1, 0});
         assertThat(batch.tokenIds()).containsExactly(5, 6, 7, 8);
         assertThat(batch.typeIds()).containsExactly(0, 0, 1, 1);
-        assertThat(batch.positions()).containsExactly(0, 1, 2, 0);
+        assertThat(batch.positions()).containsExactly(2, 1, 3, 2);
         assertThat(batch.cuSeqLens()).containsExactly(0, 3, 4);
         assertThat(batch.poolStarts()).containsExactly(1, 0);
         assertThat(List.of(batch.rows(), batch.tokens(), batch.longestRow(), batch.length(1)))
@@ -47,15 +48,15 @@ class SeamTest {
     @Test
     void typesAndPoolStartsMustFitTheRows() {
         List<int[]> rows = List.of(new int[] {5, 6}, new int[] {7});
-        assertThatThrownBy(() -> PackedBatch.of(rows, List.of(new int[2]), new int[2]))
+        assertThatThrownBy(() -> PackedBatch.of(rows, List.of(new int[2]), rows, new int[2]))
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessage("Sizes do not fit: 2 rows, 1 rows of token types, 2 pool starts.");
-        assertThatThrownBy(() -> PackedBatch.of(rows, List.of(new int[2], new int[1]), new int[1]))
+                .hasMessage("Sizes do not fit: 2 rows, 1 rows of token types, 2 of positions, 2 pool starts.");
+        assertThatThrownBy(() -> PackedBatch.of(rows, List.of(new int[2], new int[1]), rows, new int[1]))
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessage("Sizes do not fit: 2 rows, 2 rows of token types, 1 pool starts.");
-        assertThatThrownBy(() -> PackedBatch.of(rows, List.of(new int[2], new int[2]), new int[2]))
+                .hasMessage("Sizes do not fit: 2 rows, 2 rows of token types, 2 of positions, 1 pool starts.");
+        assertThatThrownBy(() -> PackedBatch.of(rows, List.of(new int[2], new int[2]), rows, new int[2]))
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessage("Row 1 has 1 tokens but 2 token types.");
+                .hasMessage("Row 1 has 1 tokens but 2 token types and 1 positions.");
     }
 
     @Test
@@ -122,17 +123,17 @@ class SeamTest {
 
     @Test
     void encoderOptionsHoldTheLongestText() {
-        assertThat(new EncoderOptions("m", Precision.FP32, 512, 0).maxBatchTokens())
+        assertThat(new EncoderOptions("m", Precision.FP32, 512, 0, List.of()).maxBatchTokens())
                 .isZero();
-        assertThatThrownBy(() -> new EncoderOptions("m", Precision.FP32, 512, 511))
+        assertThatThrownBy(() -> new EncoderOptions("m", Precision.FP32, 512, 511, List.of()))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage(
                         "maxBatchTokens 511 is less than the model's longest text of 512 tokens. Raise it to at least"
                                 + " 512, or leave it at 0.");
-        assertThatThrownBy(() -> new EncoderOptions("m", Precision.AUTO, 512, 0))
+        assertThatThrownBy(() -> new EncoderOptions("m", Precision.AUTO, 512, 0, List.of()))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("Precision AUTO must be resolved before an encoder is loaded.");
-        assertThatThrownBy(() -> new EncoderOptions("m", Precision.FP32, 0, 0))
+        assertThatThrownBy(() -> new EncoderOptions("m", Precision.FP32, 0, 0, List.of()))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("The longest text must have tokens, found 0.");
     }

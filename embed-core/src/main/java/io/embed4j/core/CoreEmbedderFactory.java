@@ -40,7 +40,11 @@ public final class CoreEmbedderFactory implements EmbedderFactory {
         try {
             Device device = lease.device();
             EncoderOptions encoderOptions = encoderOptions(options, model, device);
-            tokenizer = TextTokenizer.load(model.tokenizerFile(), model.maxTokens());
+            tokenizer = TextTokenizer.load(model.tokenizerFile(), model.maxTokens(), model.lowerCase());
+            if (encoderOptions.precision() == Precision.INT8) {
+                encoderOptions = encoderOptions.withSampleRows(
+                        tokenizer.sampleRows(model.spec().embedding().vocabularySize()));
+            }
             Encoder encoder = device.load(model.spec(), model.weights(), encoderOptions);
             return new DefaultEmbedder(
                     model, device.info(), encoderOptions.precision(), tokenizer, encoder, lease.release());
@@ -94,7 +98,8 @@ public final class CoreEmbedderFactory implements EmbedderFactory {
                 model.name(),
                 precision(options.precision(), model, device),
                 model.maxTokens(),
-                options.maxBatchTokens());
+                options.maxBatchTokens(),
+                List.of());
     }
 
     /** AUTO is the device's best precision that the model bears; a named one is kept or refused. */

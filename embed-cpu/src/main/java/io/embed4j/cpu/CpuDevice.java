@@ -42,21 +42,24 @@ final class CpuDevice implements Device {
 
     @Override
     public List<Precision> precisions() {
-        return List.of(Precision.FP32);
+        return List.of(Precision.FP32, Precision.INT8);
     }
 
     /**
      * {@inheritDoc}
      *
-     * <p>Weights count once in fp32: ONNX Runtime repacks the matrices it multiplies with and lets go of the mapped
-     * originals. Activations count what is alive at once in a layer, for every batch that may be under way.
+     * <p>Weights count as they are multiplied: ONNX Runtime repacks the matrices and lets go of the mapped originals. The
+     * session for single texts has a second copy of the matrices, which is the workspace here. Activations count what is
+     * alive at once in a layer, for every batch that may be under way.
      */
     @Override
     public MemoryPlan plan(EncoderSpec spec, WeightSource weights, EncoderOptions options) {
         EncoderGraph.requireSupported(spec);
         requirePrecision(options.precision());
-        long weightBytes =
-                spec.weightShapes().stream().mapToLong(WeightShape::elements).sum() * DType.FP32.bytes();
+        DType linear = options.precision() == Precision.INT8 ? DType.INT8 : DType.FP32;
+        long weightBytes = spec.weightShapes().stream()
+                .mapToLong(weight -> weight.elements() * (isLinear(weight) ? linear : DType.FP32).bytes())
+                .sum();
         Encoder.Limits limits = CpuEncoder.limits(spec, options);
         long perToken = spec.layers().stream()
                 .mapToLong(layer -> 3L * spec.hiddenSize()
@@ -66,7 +69,17 @@ final class CpuDevice implements Device {
                 .orElse(0);
         long scores = (long) spec.layers().get(0).attention().heads() * limits.maxPaddedPairs();
         long perBatch = (perToken * limits.maxTokens() + scores) * DType.FP32.bytes();
-        return new MemoryPlan(weightBytes, perBatch * limits.concurrentBatches(), 0);
+        long matrixBytes = spec.weightShapes().stream()
+                .filter(CpuDevice::isLinear)
+                .mapToLong(weight -> weight.elements() * linear.bytes())
+                .sum();
+        return new MemoryPlan(
+                weightBytes, perBatch * limits.concurrentBatches(), limits.concurrentBatches() > 1 ? matrixBytes : 0);
+    }
+
+    /** The matrices of layers; tables and vectors stay in fp32 in every precision. */
+    private static boolean isLinear(WeightShape weight) {
+        return weight.role().perLayer() && weight.shape().size() == 2;
     }
 
     @Override

@@ -3,11 +3,13 @@ package io.embed4j.cpu;
 
 import io.embed4j.EmbedException;
 import io.embed4j.EmbedderClosedException;
+import io.embed4j.Precision;
 import io.embed4j.core.math.PoolingHead;
 import io.embed4j.cpu.EncoderSession.IntTensor;
 import io.embed4j.cpu.graph.EncoderGraph;
+import io.embed4j.cpu.graph.LinearSite;
+import io.embed4j.cpu.graph.Quantization;
 import io.embed4j.spec.DType;
-import io.embed4j.spec.EmbeddingSpec.LearnedPositions;
 import io.embed4j.spec.EncoderSpec;
 import io.embed4j.spec.WeightShape;
 import io.embed4j.spi.DeviceId;
@@ -27,16 +29,19 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * One encoder on the CPU: as many worker threads as cores, each running whole batches on one shared session, so that
- * cores never wait for each other within a batch.
+ * cores never wait for each other within a batch. A single text that finds the encoder idle goes to a second session
+ * instead, in which all cores share the run; it is made when the first such text comes.
  */
 final class CpuEncoder implements Encoder {
     /** Beyond about a thousand tokens a batch no longer fits the caches and gets slower per token. */
@@ -49,19 +54,26 @@ final class CpuEncoder implements Encoder {
     private final WeightSource weights;
     private final Limits limits;
     private final Path folder;
+    private final Optional<Quantization> quantization;
     private final PoolingHead head;
     private final MemoryLedger.Reservation reservation;
     private final ExecutorService workers;
-    private final Map<List<Integer>, EncoderSession> sessionsByLayers = new ConcurrentHashMap<>();
+    private final Map<SessionKey, EncoderSession> sessions = new ConcurrentHashMap<>();
+    private final AtomicInteger batchesUnderWay = new AtomicInteger();
+
+    private record SessionKey(List<Integer> outputLayers, int threads) {}
 
     CpuEncoder(EncoderSpec spec, WeightSource weights, EncoderOptions options, MemoryLedger.Reservation reservation) {
         this.spec = spec;
         this.weights = weights;
         this.limits = limits(spec, options);
         this.folder = commonFolder(spec, weights);
+        this.quantization = options.precision() == Precision.INT8
+                ? Optional.of(new Quantization(InstructionSet.int8WeightBits(), calibrate(options.sampleRows())))
+                : Optional.empty();
         this.head = new PoolingHead(spec, weights);
         this.reservation = reservation;
-        session(lastLayer());
+        session(lastLayer(), 1);
         this.workers = Executors.newFixedThreadPool(limits.concurrentBatches(), task -> {
             Thread thread = new Thread(task, "embed4j-cpu-" + options.tenant());
             thread.setDaemon(true);
@@ -92,41 +104,47 @@ final class CpuEncoder implements Encoder {
                     + " tokens, longest row " + batch.longestRow() + " exceeds " + limits + ".");
         }
         CompletableFuture<VectorBlock> result = new CompletableFuture<>();
+        boolean alone = batchesUnderWay.getAndIncrement() == 0 && batch.rows() == 1;
+        int threads = alone ? limits.concurrentBatches() : 1;
         try {
-            workers.execute(() -> {
-                if (!result.isDone()) {
-                    run(batch, request, result);
-                }
-            });
+            workers.execute(() -> run(batch, request, threads, result));
         } catch (RejectedExecutionException e) {
+            batchesUnderWay.decrementAndGet();
             result.completeExceptionally(new EmbedderClosedException("The encoder is closed.", e));
         }
         return () -> result;
     }
 
-    private void run(PackedBatch batch, OutputRequest request, CompletableFuture<VectorBlock> result) {
-        VectorBlock block;
+    private void run(PackedBatch batch, OutputRequest request, int threads, CompletableFuture<VectorBlock> result) {
+        VectorBlock block = null;
+        Throwable failure = null;
         try {
-            block = request instanceof OutputRequest.Tokens tokens
-                    ? encodeTokens(batch, tokens.layers())
-                    : pool(batch, (OutputRequest.Pooled) request);
+            if (!result.isDone()) {
+                block = request instanceof OutputRequest.Tokens tokens
+                        ? encodeTokens(batch, tokens.layers(), threads)
+                        : pool(batch, (OutputRequest.Pooled) request, threads);
+            }
+        } catch (EmbedException e) {
+            failure = e;
         } catch (RuntimeException | OutOfMemoryError e) {
-            result.completeExceptionally(
-                    e instanceof EmbedException
-                            ? e
-                            : new EmbedException("A batch of " + batch.tokens() + " tokens failed: " + e, e));
-            return;
+            failure = new EmbedException("A batch of " + batch.tokens() + " tokens failed: " + e, e);
         }
-        result.complete(block);
+        // Before the result: whoever waits for it may submit the next text at once, and finds the encoder idle.
+        batchesUnderWay.decrementAndGet();
+        if (failure != null) {
+            result.completeExceptionally(failure);
+        } else if (block != null) {
+            result.complete(block);
+        }
     }
 
-    private VectorBlock pool(PackedBatch batch, OutputRequest.Pooled request) {
-        FloatBuffer hidden = session(lastLayer()).run(inputs(batch)).get(0);
+    private VectorBlock pool(PackedBatch batch, OutputRequest.Pooled request, int threads) {
+        FloatBuffer hidden = session(lastLayer(), threads).run(inputs(batch)).get(0);
         return new HostBlock(request.dimension(), FloatBuffer.wrap(head.apply(batch, hidden, request)));
     }
 
-    private VectorBlock encodeTokens(PackedBatch batch, List<Integer> layers) {
-        List<FloatBuffer> hidden = session(layers).run(inputs(batch));
+    private VectorBlock encodeTokens(PackedBatch batch, List<Integer> layers, int threads) {
+        List<FloatBuffer> hidden = session(layers, threads).run(inputs(batch));
         if (hidden.size() == 1) {
             return new HostBlock(spec.hiddenSize(), hidden.get(0));
         }
@@ -140,9 +158,38 @@ final class CpuEncoder implements Encoder {
         return List.of(spec.layers().size());
     }
 
-    private EncoderSession session(List<Integer> outputLayers) {
-        return sessionsByLayers.computeIfAbsent(
-                outputLayers, layers -> OnnxRuntime.open(EncoderGraph.build(spec, weights, folder, layers), folder));
+    private EncoderSession session(List<Integer> outputLayers, int threads) {
+        return sessions.computeIfAbsent(
+                new SessionKey(outputLayers, threads),
+                key -> OnnxRuntime.open(
+                        EncoderGraph.build(spec, weights, folder, quantization, key.outputLayers()),
+                        folder,
+                        key.threads()));
+    }
+
+    /** Runs samples in fp32 and notes the largest magnitude of each channel that goes into each linear layer. */
+    private Map<LinearSite, float[]> calibrate(List<int[]> sampleRows) {
+        if (sampleRows.isEmpty()) {
+            throw new IllegalArgumentException("Precision int8 needs sample rows to calibrate with.");
+        }
+        EncoderGraph.Calibration calibration = EncoderGraph.buildCalibration(spec, weights, folder);
+        Map<LinearSite, float[]> magnitudes = new HashMap<>();
+        try (EncoderSession session = OnnxRuntime.open(calibration.model(), folder, 1)) {
+            for (int[] row : sampleRows) {
+                int[] positions = spec.embedding().positions().rows(row);
+                PackedBatch batch =
+                        PackedBatch.of(List.of(row), List.of(new int[row.length]), List.of(positions), new int[1]);
+                List<FloatBuffer> outputs = session.run(inputs(batch));
+                calibration.outputBySite().forEach((site, output) -> {
+                    FloatBuffer seen = outputs.get(output);
+                    float[] largest = magnitudes.computeIfAbsent(site, key -> new float[seen.remaining()]);
+                    for (int i = 0; i < largest.length; i++) {
+                        largest[i] = Math.max(largest[i], seen.get(i));
+                    }
+                });
+            }
+        }
+        return magnitudes;
     }
 
     private Map<String, IntTensor> inputs(PackedBatch batch) {
@@ -165,24 +212,29 @@ final class CpuEncoder implements Encoder {
         }
         Map<String, IntTensor> inputs = new HashMap<>();
         inputs.put(EncoderGraph.TOKEN_IDS, new IntTensor(ints(batch.tokenIds()), tokens));
-        inputs.put(EncoderGraph.POSITIONS, new IntTensor(positions(batch), tokens));
+        inputs.put(EncoderGraph.POSITIONS, new IntTensor(ints(batch.positions()), tokens));
         inputs.put(EncoderGraph.PAD_INDEX, new IntTensor(padIndex, rows, longest));
         inputs.put(EncoderGraph.UNPAD_INDEX, new IntTensor(unpadIndex, tokens));
         inputs.put(EncoderGraph.ROW_LENGTHS, new IntTensor(rowLengths, rows));
         if (spec.embedding().tokenTypes() > 0) {
             inputs.put(EncoderGraph.TYPE_IDS, new IntTensor(ints(batch.typeIds()), tokens));
         }
+        if (EncoderGraph.hasDistanceBias(spec)) {
+            inputs.put(EncoderGraph.DISTANCES, new IntTensor(distances(longest), longest, longest));
+        }
         return inputs;
     }
 
-    /** Rows of the position table: the place in the text plus the table's offset. */
-    private IntBuffer positions(PackedBatch batch) {
-        IntBuffer rows = ints(batch.positions());
-        int offset = spec.embedding().positions() instanceof LearnedPositions learned ? learned.offset() : 0;
-        for (int i = 0; offset > 0 && i < rows.limit(); i++) {
-            rows.put(i, rows.get(i) + offset);
+    /** Key minus query for each pair of places, moved up so that the smallest is 0. */
+    private IntBuffer distances(int longest) {
+        int zero = spec.embedding().positions().usablePositions() - 1;
+        IntBuffer distances = ints(longest * longest);
+        for (int query = 0; query < longest; query++) {
+            for (int key = 0; key < longest; key++) {
+                distances.put(query * longest + key, key - query + zero);
+            }
         }
-        return rows;
+        return distances;
     }
 
     private static IntBuffer ints(int count) {
@@ -224,8 +276,8 @@ final class CpuEncoder implements Encoder {
                 interrupted = true;
             }
         }
-        sessionsByLayers.values().forEach(EncoderSession::close);
-        sessionsByLayers.clear();
+        sessions.values().forEach(EncoderSession::close);
+        sessions.clear();
         reservation.close();
         if (interrupted) {
             Thread.currentThread().interrupt();

@@ -88,25 +88,26 @@ final class OnnxRuntime {
     }
 
     /**
-     * Opens a session of one thread per run.
+     * Opens a session.
      *
      * @param model the ONNX model
      * @param folder where its external data lies
+     * @param threads threads that share each run: 1 for many runs at a time, more for the latency of one
      */
-    static EncoderSession open(byte[] model, Path folder) {
+    static EncoderSession open(byte[] model, Path folder, int threads) {
         return Started.THROUGH_DJL
-                ? DjlSession.open(model, options(folder))
-                : DirectSession.open(Started.ENVIRONMENT, model, options(folder));
+                ? DjlSession.open(model, options(folder, threads))
+                : DirectSession.open(Started.ENVIRONMENT, model, options(folder, threads));
     }
 
     @SuppressWarnings("resource") // the session closes its options
-    private static SessionOptions options(Path folder) {
+    private static SessionOptions options(Path folder, int threads) {
         try {
             SessionOptions options = new SessionOptions();
-            // Callers are the parallelism: N of them on one session, each on its own thread, with nothing that spins.
-            options.setIntraOpNumThreads(1);
+            options.setIntraOpNumThreads(threads);
             options.setInterOpNumThreads(1);
-            options.addConfigEntry("session.intra_op.allow_spinning", "0");
+            // Threads that share a run meet many times in it, and waking up would cost more than the work between.
+            options.addConfigEntry("session.intra_op.allow_spinning", threads > 1 ? "1" : "0");
             // Basic folds constants. Beyond it Add and LayerNormalization are fused, which is slower and less exact.
             options.setOptimizationLevel(SessionOptions.OptLevel.BASIC_OPT);
             // Shapes change with every batch, so memory patterns would only be collected, never used.

@@ -32,7 +32,17 @@ public final class Fixture {
     private static final Map<String, Fixture> LOADED = new ConcurrentHashMap<>();
 
     /** Tiny random models, with the directory of each among the resources. */
-    public static final List<String> TINY = List.of("bert-h36-a3", "bert-h48-a2", "bert-h40-a5");
+    public static final List<String> TINY = List.of(
+            "bert-h36-a3",
+            "bert-h48-a2",
+            "bert-h40-a5",
+            "bert-dense-h32-a4",
+            "bert-lasttoken-h32-a2",
+            "roberta-h36-a3",
+            "xlm-roberta-h48-a2",
+            "camembert-h40-a5",
+            "distilbert-h48-a4",
+            "mpnet-h36-a3");
 
     /** The embedded default, whose weights come from the class path. */
     public static final String EMBEDDED_DEFAULT = "minilm-default";

@@ -61,8 +61,7 @@ public final class FitPlanner {
             if (budget < options.maxTokensPerText()) {
                 break;
             }
-            EncoderOptions candidate =
-                    new EncoderOptions(options.tenant(), options.precision(), options.maxTokensPerText(), budget);
+            EncoderOptions candidate = options.withMaxBatchTokens(budget);
             if (plan(model, device, candidate).totalBytes() <= freeBytes) {
                 fits = budget;
             } else {

@@ -8,7 +8,8 @@ import java.util.stream.Collectors;
 
 /** All families, by the {@code model_type} of config.json. */
 public final class ModelFamilies {
-    private static final List<ModelFamily> ALL = List.of(new BertFamily());
+    private static final List<ModelFamily> ALL =
+            List.of(new BertFamily(), new DistilBertFamily(), new MpnetFamily(), new RobertaFamily());
 
     private ModelFamilies() {}
 

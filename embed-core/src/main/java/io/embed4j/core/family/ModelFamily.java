@@ -7,7 +7,7 @@ import io.embed4j.spec.HeadModule;
 import io.embed4j.spec.PoolingSpec;
 import io.embed4j.spec.WeightRole;
 import java.util.List;
-import java.util.Optional;
+import java.util.Map;
 import java.util.Set;
 
 /**
@@ -32,14 +32,8 @@ public interface ModelFamily {
      */
     EncoderSpec spec(JsonConfig config, PoolingSpec pooling, List<HeadModule> head);
 
-    /**
-     * Returns the Hugging Face name of a parameter, without the prefix that task models put before it.
-     *
-     * @param role what the weight does
-     * @param layer the layer, for roles that exist per layer
-     * @return the name; empty if the family has no such weight
-     */
-    Optional<String> parameterName(WeightRole role, int layer);
+    /** Hugging Face names by role, without the prefix that task models put before them; %d stands for the layer. */
+    Map<WeightRole, String> parameterNames();
 
     /** Prefixes that task models (masked language model, classification) put before every name; "" is tried first. */
     List<String> prefixes();

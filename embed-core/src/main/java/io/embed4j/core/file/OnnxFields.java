@@ -58,6 +58,7 @@ public final class OnnxFields {
         public static final int FLOAT = 2;
         public static final int INT = 3;
         public static final int STRING = 4;
+        public static final int INTS = 8;
         public static final int TYPE = 20;
     }
 

@@ -81,7 +81,7 @@ public final class PoolingHead {
         double[] all = new double[hiddenSize * modes.size()];
         for (int i = 0; i < modes.size(); i++) {
             double[] vector = switch (modes.get(i)) {
-                case CLS -> token(hidden, first);
+                case CLS -> token(hidden, pooledFrom);
                 case LAST_TOKEN -> token(hidden, end - 1);
                 case MAX -> maximum(hidden, pooledFrom, end);
                 case MEAN -> scale(sum(hidden, first, pooledFrom, end, false), end - pooledFrom);

@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param weights where each weight lies
  * @param tokenizerFile tokenizer.json
  * @param maxTokens longest text in tokens, special tokens included
+ * @param lowerCase whether texts are lower-cased before the tokenizer's own normalizer
  * @param prompts prompts by name
  * @param defaultPromptName the prompt used when a call names none
  */
@@ -28,6 +29,7 @@ public record ModelDefinition(
         WeightSource weights,
         Path tokenizerFile,
         int maxTokens,
+        boolean lowerCase,
         Map<String, String> prompts,
         @Nullable String defaultPromptName) {
 

@@ -5,15 +5,13 @@ import io.embed4j.ModelFormatException;
 import io.embed4j.core.family.ModelFamilies;
 import io.embed4j.core.family.ModelFamily;
 import io.embed4j.core.file.JsonConfig;
-import io.embed4j.core.file.OnnxFile;
-import io.embed4j.core.file.SafetensorsFile;
 import io.embed4j.spec.EncoderSpec;
-import io.embed4j.spi.WeightTensor;
+import io.embed4j.spec.HeadModule;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 
 /** From a model's name, as users write it, to its definition. */
 public final class ModelLoader {
@@ -66,30 +64,24 @@ public final class ModelLoader {
         } catch (IllegalArgumentException e) {
             throw new ModelFormatException(config.source() + ": " + e.getMessage(), e);
         }
-        Path weightFile = weightFile(transformer);
-        Map<String, WeightTensor> tensors =
-                weightFile.toString().endsWith(".onnx") ? OnnxFile.read(weightFile) : SafetensorsFile.read(weightFile);
+        List<WeightFiles> head = new ArrayList<>();
+        for (int i = 0; i < spec.head().size(); i++) {
+            Path module = pipeline.headDirectories().get(i);
+            head.add(
+                    spec.head().get(i) instanceof HeadModule.Normalize
+                            ? WeightFiles.none(module)
+                            : WeightFiles.read(module));
+        }
         return new ModelDefinition(
                 name,
                 config.stringValue("model_type"),
                 spec,
-                NamedWeights.of(weightFile.toString(), family, spec, tensors),
+                NamedWeights.of(family, spec, WeightFiles.read(transformer), head),
                 tokenizerFile(transformer),
                 maxTokens(pipeline, transformer, spec),
+                pipeline.lowerCase(),
                 pipeline.prompts(),
                 pipeline.defaultPromptName());
-    }
-
-    private static Path weightFile(Path directory) {
-        for (String name : List.of("model.safetensors", "model.onnx", "onnx/model.onnx")) {
-            if (Files.exists(directory.resolve(name))) {
-                return directory.resolve(name);
-            }
-        }
-        throw new ModelFormatException(directory + " has no model.safetensors, model.onnx or onnx/model.onnx."
-                + (Files.exists(directory.resolve("pytorch_model.bin"))
-                        ? " pytorch_model.bin is a pickle and is not read: save the model again as safetensors."
-                        : ""));
     }
 
     private static Path tokenizerFile(Path directory) {

@@ -8,60 +8,82 @@ import io.embed4j.spec.WeightRole;
 import io.embed4j.spec.WeightShape;
 import io.embed4j.spi.WeightSource;
 import io.embed4j.spi.WeightTensor;
+import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 
-/** A model's tensors by role: family names, with the prefix that this file puts before them. */
+/**
+ * A model's tensors by role. The encoder's go by the family's names, behind the prefix that its file puts before them;
+ * each head module has files of its own, with sentence-transformers' names.
+ */
 final class NamedWeights implements WeightSource {
-    private final ModelFamily family;
-    private final Map<String, WeightTensor> tensors;
-    private final String prefix;
+    private static final Map<WeightRole, String> HEAD_NAMES = Map.of(
+            WeightRole.HEAD_DENSE, "linear.weight",
+            WeightRole.HEAD_DENSE_BIAS, "linear.bias",
+            WeightRole.HEAD_NORM_GAIN, "norm.weight",
+            WeightRole.HEAD_NORM_BIAS, "norm.bias");
 
-    private NamedWeights(ModelFamily family, Map<String, WeightTensor> tensors, String prefix) {
-        this.family = family;
-        this.tensors = tensors;
+    private final Map<WeightRole, String> names;
+    private final String prefix;
+    private final WeightFiles encoder;
+    private final List<WeightFiles> head;
+
+    private NamedWeights(ModelFamily family, String prefix, WeightFiles encoder, List<WeightFiles> head) {
+        this.names = family.parameterNames();
         this.prefix = prefix;
+        this.encoder = encoder;
+        this.head = head;
     }
 
     /**
      * Finds the prefix and checks that every weight of the spec is there, with its shape, in floating point.
      *
-     * @param source where the tensors come from, for messages
+     * @param head the files of each head module; none for modules without weights
      * @throws ModelFormatException if one is missing or has another shape or type
      */
-    static NamedWeights of(String source, ModelFamily family, EncoderSpec spec, Map<String, WeightTensor> tensors) {
-        String embedding = family.parameterName(WeightRole.TOKEN_EMBEDDING, 0).orElseThrow();
+    static NamedWeights of(ModelFamily family, EncoderSpec spec, WeightFiles encoder, List<WeightFiles> head) {
+        String embedding = Objects.requireNonNull(family.parameterNames().get(WeightRole.TOKEN_EMBEDDING));
         String prefix = family.prefixes().stream()
-                .filter(candidate -> tensors.containsKey(candidate + embedding))
+                .filter(candidate -> encoder.tensors().containsKey(candidate + embedding))
                 .findFirst()
-                .orElseThrow(() -> new ModelFormatException(source + " has no tensor " + embedding
+                .orElseThrow(() -> new ModelFormatException(encoder.source() + " has no tensor " + embedding
                         + ", also not behind a prefix (" + String.join(", ", family.prefixes()) + ")."));
-        NamedWeights weights = new NamedWeights(family, tensors, prefix);
-        for (WeightShape wanted : spec.weightShapes()) {
-            weights.check(source, wanted);
-        }
+        NamedWeights weights = new NamedWeights(family, prefix, encoder, head);
+        spec.weightShapes().forEach(weights::check);
         return weights;
     }
 
-    private void check(String source, WeightShape wanted) {
+    private void check(WeightShape wanted) {
+        WeightFiles files = files(wanted.role(), wanted.index());
         WeightTensor found = find(wanted.role(), wanted.index())
-                .orElseThrow(() -> new ModelFormatException(source + " has no tensor "
-                        + family.parameterName(wanted.role(), wanted.index())
-                                .map(name -> prefix + name)
+                .orElseThrow(() -> new ModelFormatException(files.source() + " has no tensor "
+                        + name(wanted.role(), wanted.index())
                                 .orElse(wanted.role().toString())
-                        + ", which config.json calls for."));
+                        + ", which the configuration calls for."));
         if (!found.shape().equals(wanted.shape())) {
-            throw new ModelFormatException(source + ": tensor " + found.name() + " has shape " + found.shape()
-                    + ", but config.json calls for " + wanted.shape() + ".");
+            throw new ModelFormatException(files.source() + ": tensor " + found.name() + " has shape " + found.shape()
+                    + ", but the configuration calls for " + wanted.shape() + ".");
         }
         if (!found.type().isFloatingPoint()) {
-            throw new ModelFormatException(source + ": tensor " + found.name() + " is stored as " + found.type()
+            throw new ModelFormatException(files.source() + ": tensor " + found.name() + " is stored as " + found.type()
                     + ". Weights must be fp64, fp32, fp16 or bf16; quantized files are not read.");
         }
     }
 
     @Override
     public Optional<WeightTensor> find(WeightRole role, int index) {
-        return family.parameterName(role, index).map(name -> tensors.get(prefix + name));
+        return name(role, index).map(files(role, index).tensors()::get);
+    }
+
+    private WeightFiles files(WeightRole role, int index) {
+        return role.perHeadModule() ? head.get(index) : encoder;
+    }
+
+    private Optional<String> name(WeightRole role, int index) {
+        return role.perHeadModule()
+                ? Optional.ofNullable(HEAD_NAMES.get(role))
+                : Optional.ofNullable(names.get(role))
+                        .map(name -> prefix + name.replace("%d", Integer.toString(index)));
     }
 }

@@ -5,6 +5,7 @@ import io.embed4j.ModelFormatException;
 import io.embed4j.UnsupportedModelException;
 import io.embed4j.core.file.JsonConfig;
 import io.embed4j.spec.HeadModule;
+import io.embed4j.spec.NormSpec;
 import io.embed4j.spec.PoolingMode;
 import io.embed4j.spec.PoolingSpec;
 import java.nio.file.Files;
@@ -13,6 +14,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -26,7 +28,9 @@ import org.slf4j.LoggerFactory;
  * @param transformerDirectory where config.json, weights and tokenizer lie
  * @param pooling from token vectors to one vector
  * @param head what follows pooling
+ * @param headDirectories where each head module's files lie
  * @param maxTokens {@code max_seq_length}, if the files give one
+ * @param lowerCase whether texts are lower-cased before the tokenizer's own normalizer
  * @param prompts prompts by name
  * @param defaultPromptName the prompt used when a call names none
  */
@@ -34,11 +38,23 @@ record SentencePipeline(
         Path transformerDirectory,
         PoolingSpec pooling,
         List<HeadModule> head,
+        List<Path> headDirectories,
         OptionalInt maxTokens,
+        boolean lowerCase,
         Map<String, String> prompts,
         @Nullable String defaultPromptName) {
 
     private static final Logger LOG = LoggerFactory.getLogger(SentencePipeline.class);
+
+    private static final List<String> TRANSFORMER_CONFIGS = List.of(
+            "sentence_bert_config.json",
+            "sentence_roberta_config.json",
+            "sentence_distilbert_config.json",
+            "sentence_camembert_config.json",
+            "sentence_xlm-roberta_config.json");
+
+    /** What torch's LayerNorm adds to the variance unless it is told otherwise; the files do not say. */
+    private static final double TORCH_EPSILON = 1e-5;
 
     /** The switches of layouts before 6.x, in the order in which sentence-transformers concatenates. */
     private static final List<Map.Entry<String, String>> POOLING_SWITCHES = List.of(
@@ -53,6 +69,7 @@ record SentencePipeline(
         Path transformer = directory;
         PoolingSpec pooling = null;
         List<HeadModule> head = new ArrayList<>();
+        List<Path> headDirectories = new ArrayList<>();
         Path modules = directory.resolve("modules.json");
         if (Files.exists(modules)) {
             for (JsonConfig module : JsonConfig.readArray(modules)) {
@@ -61,10 +78,10 @@ record SentencePipeline(
                 switch (type.substring(type.lastIndexOf('.') + 1)) {
                     case "Transformer" -> transformer = path;
                     case "Pooling" -> pooling = pooling(JsonConfig.read(path.resolve("config.json")));
-                    case "Normalize" -> head.add(new HeadModule.Normalize());
-                    default ->
-                        throw new UnsupportedModelException(modules + ": the module type \"" + type
-                                + "\" is not supported. Known are Transformer, Pooling and Normalize.");
+                    default -> {
+                        head.add(headModule(modules, type, path));
+                        headDirectories.add(path);
+                    }
                 }
             }
         }
@@ -81,7 +98,46 @@ record SentencePipeline(
                     config.optionalObject("prompts").map(JsonConfig::stringMap).orElse(Map.of());
             defaultPromptName = config.optionalString("default_prompt_name").orElse(null);
         }
-        return new SentencePipeline(transformer, pooling, head, maxTokens(transformer), prompts, defaultPromptName);
+        Optional<JsonConfig> transformerConfig = transformerConfig(transformer);
+        return new SentencePipeline(
+                transformer,
+                pooling,
+                head,
+                headDirectories,
+                transformerConfig
+                        .filter(config -> config.has("max_seq_length"))
+                        .map(config -> OptionalInt.of(config.intValue("max_seq_length")))
+                        .orElse(OptionalInt.empty()),
+                transformerConfig
+                        .map(config -> config.booleanValue("do_lower_case", false))
+                        .orElse(false),
+                prompts,
+                defaultPromptName);
+    }
+
+    private static HeadModule headModule(Path modules, String type, Path path) {
+        return switch (type.substring(type.lastIndexOf('.') + 1)) {
+            case "Normalize" -> new HeadModule.Normalize();
+            case "Dense" -> dense(JsonConfig.read(path.resolve("config.json")));
+            case "LayerNorm" ->
+                new HeadModule.LayerNorm(
+                        JsonConfig.read(path.resolve("config.json")).intValue("dimension"),
+                        NormSpec.layerNorm(TORCH_EPSILON, true));
+            default ->
+                throw new UnsupportedModelException(modules + ": the module type \"" + type
+                        + "\" is not supported. Known are Transformer, Pooling, Dense, LayerNorm and Normalize.");
+        };
+    }
+
+    private static HeadModule.Dense dense(JsonConfig config) {
+        if (config.booleanValue("use_residual", false)) {
+            throw new UnsupportedModelException(config.source() + ": \"use_residual\": true is not supported.");
+        }
+        return new HeadModule.Dense(
+                config.intValue("in_features"),
+                config.intValue("out_features"),
+                config.booleanValue("bias", true),
+                TorchActivations.read(config, "activation_function"));
     }
 
     private static Path inside(Path directory, String relative, Path file) {
@@ -100,18 +156,13 @@ record SentencePipeline(
         return path;
     }
 
-    private static OptionalInt maxTokens(Path transformer) {
-        Path file = transformer.resolve("sentence_bert_config.json");
-        if (!Files.exists(file)) {
-            return OptionalInt.empty();
-        }
-        JsonConfig config = JsonConfig.read(file);
-        if (config.booleanValue("do_lower_case", false)) {
-            throw new UnsupportedModelException(
-                    file + ": \"do_lower_case\": true is not supported. Put the lower-casing"
-                            + " into tokenizer.json's normalizer.");
-        }
-        return config.has("max_seq_length") ? OptionalInt.of(config.intValue("max_seq_length")) : OptionalInt.empty();
+    /** sentence_bert_config.json, or the name that a version long ago gave it. */
+    private static Optional<JsonConfig> transformerConfig(Path transformer) {
+        return TRANSFORMER_CONFIGS.stream()
+                .map(transformer::resolve)
+                .filter(Files::exists)
+                .findFirst()
+                .map(JsonConfig::read);
     }
 
     private static PoolingSpec pooling(JsonConfig config) {

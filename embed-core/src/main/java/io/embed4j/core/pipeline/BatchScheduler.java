@@ -4,6 +4,7 @@ package io.embed4j.core.pipeline;
 import io.embed4j.EmbedderClosedException;
 import io.embed4j.OutOfDeviceMemoryException;
 import io.embed4j.core.text.TokenizedText;
+import io.embed4j.spec.EmbeddingSpec;
 import io.embed4j.spi.Encoder;
 import io.embed4j.spi.OutputRequest;
 import io.embed4j.spi.PackedBatch;
@@ -37,6 +38,7 @@ final class BatchScheduler implements AutoCloseable {
     private final Encoder encoder;
     private final Encoder.Limits limits;
     private final int hiddenSize;
+    private final EmbeddingSpec.Positions positions;
     private final Deque<EncodeJob> jobs = new ArrayDeque<>();
     private final Deque<Batch> halves = new ArrayDeque<>();
     private int batchesUnderWay;
@@ -65,11 +67,13 @@ final class BatchScheduler implements AutoCloseable {
      *
      * @param encoder where batches go; not closed by the scheduler
      * @param hiddenSize H, the width of token output
+     * @param positions which position each token takes
      */
-    BatchScheduler(Encoder encoder, int hiddenSize) {
+    BatchScheduler(Encoder encoder, int hiddenSize, EmbeddingSpec.Positions positions) {
         this.encoder = encoder;
         this.limits = encoder.limits();
         this.hiddenSize = hiddenSize;
+        this.positions = positions;
     }
 
     /**
@@ -142,6 +146,9 @@ final class BatchScheduler implements AutoCloseable {
             packed = PackedBatch.of(
                     batch.rows().stream().map(row -> row.text().ids()).toList(),
                     batch.rows().stream().map(row -> row.text().typeIds()).toList(),
+                    batch.rows().stream()
+                            .map(row -> positions.rows(row.text().ids()))
+                            .toList(),
                     batch.rows().stream()
                             .mapToInt(row -> row.text().poolStart())
                             .toArray());

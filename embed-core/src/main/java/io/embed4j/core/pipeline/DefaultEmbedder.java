@@ -72,7 +72,10 @@ public final class DefaultEmbedder implements Embedder {
         this.precision = precision;
         this.tokenizer = tokenizer;
         this.encoder = encoder;
-        this.scheduler = new BatchScheduler(encoder, definition.spec().hiddenSize());
+        this.scheduler = new BatchScheduler(
+                encoder,
+                definition.spec().hiddenSize(),
+                definition.spec().embedding().positions());
         this.background = new BackgroundCalls(model.name());
         this.release = release;
     }

@@ -4,6 +4,8 @@ package io.embed4j.core.text;
 import ai.djl.huggingface.tokenizers.Encoding;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import ai.djl.huggingface.tokenizers.jni.CharSpan;
+import com.google.gson.JsonArray;
+import com.google.gson.JsonObject;
 import io.embed4j.EmbedException;
 import io.embed4j.EmbedderClosedException;
 import io.embed4j.InvalidTextException;
@@ -20,6 +22,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.stream.IntStream;
@@ -32,6 +35,8 @@ import java.util.stream.IntStream;
  * added at both ends stay, the text's own tokens are dropped from the end.
  */
 public final class TextTokenizer implements AutoCloseable {
+    private static final int[] SAMPLE_LENGTHS = {0, 1, 2, 3, 5, 8, 16, 16, 32, 32, 64, 64, 128};
+
     private final HuggingFaceTokenizer tokenizer;
     private final int maxTokens;
 
@@ -50,9 +55,10 @@ public final class TextTokenizer implements AutoCloseable {
      *
      * @param file tokenizer.json
      * @param maxTokens longest text in tokens, special tokens included
+     * @param lowerCase whether texts are lower-cased before the tokenizer's own normalizer
      * @throws ModelFormatException if the file is missing, not a tokenizer, or one that would abort the JVM
      */
-    public static TextTokenizer load(Path file, int maxTokens) {
+    public static TextTokenizer load(Path file, int maxTokens, boolean lowerCase) {
         // DJL reports usage and asks for cloud metadata unless told not to; it must be told before its first class
         // loads.
         System.setProperty("OPT_OUT_TRACKING", "true");
@@ -60,10 +66,13 @@ public final class TextTokenizer implements AutoCloseable {
         Map<String, String> options =
                 Map.of("addSpecialTokens", "true", "truncation", "do_not_truncate", "padding", "do_not_pad");
         try {
-            byte[] bytes = Files.readAllBytes(file);
-            TokenizerCheck.check(JsonConfig.parse(file.toString(), new String(bytes, StandardCharsets.UTF_8)));
+            JsonConfig json = JsonConfig.parse(file.toString(), Files.readString(file));
+            TokenizerCheck.check(json);
+            String text = (lowerCase ? lowerCasing(json.json()) : json.json()).toString();
             return new TextTokenizer(
-                    HuggingFaceTokenizer.newInstance(new ByteArrayInputStream(bytes), options), maxTokens);
+                    HuggingFaceTokenizer.newInstance(
+                            new ByteArrayInputStream(text.getBytes(StandardCharsets.UTF_8)), options),
+                    maxTokens);
         } catch (NoSuchFileException e) {
             throw new ModelFormatException(file + " is missing.", e);
         } catch (ModelFormatException e) {
@@ -71,6 +80,23 @@ public final class TextTokenizer implements AutoCloseable {
         } catch (IOException | RuntimeException e) {
             throw new ModelFormatException(file + " cannot be loaded as a tokenizer: " + e.getMessage(), e);
         }
+    }
+
+    /** The tokenizer with a lower-casing step before its normalizer, as sentence-transformers puts it there. */
+    private static JsonObject lowerCasing(JsonObject tokenizer) {
+        JsonObject lowerCase = new JsonObject();
+        lowerCase.addProperty("type", "Lowercase");
+        JsonArray steps = new JsonArray();
+        steps.add(lowerCase);
+        if (tokenizer.has("normalizer") && !tokenizer.get("normalizer").isJsonNull()) {
+            steps.add(tokenizer.get("normalizer"));
+        }
+        JsonObject sequence = new JsonObject();
+        sequence.addProperty("type", "Sequence");
+        sequence.add("normalizers", steps);
+        JsonObject changed = tokenizer.deepCopy();
+        changed.add("normalizer", sequence);
+        return changed;
     }
 
     /**
@@ -172,6 +198,33 @@ public final class TextTokenizer implements AutoCloseable {
         } finally {
             life.readLock().unlock();
         }
+    }
+
+    /**
+     * Makes token ids to calibrate quantization with: random tokens between the special tokens that stand around every
+     * text. Outliers of activations sit on special tokens and in short texts, so short rows come first; which words
+     * stand between them matters little.
+     *
+     * @param vocabularySize random ids are below it
+     * @return rows of different lengths, the first without tokens of its own
+     */
+    public List<int[]> sampleRows(int vocabularySize) {
+        Encoding empty = encode("", "The empty text");
+        int[] specials = join(empty.getIds(), 0, empty.getIds().length);
+        int head = (specials.length + 1) / 2;
+        Random random = new Random(0);
+        List<int[]> rows = new ArrayList<>();
+        for (int length : SAMPLE_LENGTHS) {
+            int own = Math.min(length, maxTokens - specials.length);
+            if (own >= 0 && own + specials.length > 0) {
+                int[] row =
+                        random.ints(own + specials.length, 0, vocabularySize).toArray();
+                System.arraycopy(specials, 0, row, 0, head);
+                System.arraycopy(specials, head, row, head + own, specials.length - head);
+                rows.add(row);
+            }
+        }
+        return rows;
     }
 
     /** How many tokens a prompt takes at the beginning: its own, and the special ones before it. */

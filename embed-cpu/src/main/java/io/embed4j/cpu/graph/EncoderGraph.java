@@ -17,6 +17,9 @@ import io.embed4j.spi.WeightSource;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.IntStream;
 
 /**
  * The encoder as an ONNX graph over packed tokens.
@@ -39,6 +42,8 @@ public final class EncoderGraph {
     public static final String PAD_INDEX = "pad_index";
     /** [T] place of each token in [B * S]. */
     public static final String UNPAD_INDEX = "unpad_index";
+    /** [S, S] distance from query to key, plus the longest text, minus 1; only where attention has a bias. */
+    public static final String DISTANCES = "distances";
     /** [B] row lengths. */
     public static final String ROW_LENGTHS = "row_lengths";
 
@@ -47,11 +52,16 @@ public final class EncoderGraph {
 
     private final EncoderSpec spec;
     private final GraphWeights weights;
+    private Linear linear;
     private final OnnxGraph graph = new OnnxGraph();
+
+    /** What all layers add to their scores, [1, A, S, S]; "" for nothing. */
+    private String distanceBias = "";
 
     private EncoderGraph(EncoderSpec spec, WeightSource source, Path folder) {
         this.spec = spec;
         this.weights = new GraphWeights(graph, source, folder);
+        this.linear = new FloatLinear(graph, source, weights);
     }
 
     /**
@@ -60,15 +70,48 @@ public final class EncoderGraph {
      * @param spec the architecture
      * @param weights the weights
      * @param folder what external data is named relative to
+     * @param quantization for linear layers in integers; empty for fp32
      * @param outputLayers hidden states to return, in order: 0 the embeddings, 1 to L behind a layer
      * @return an ONNX model whose outputs are {@code hidden_N} [T, H] fp32
      * @throws UnsupportedModelException if the spec has a feature that this graph cannot express; it names it
      */
-    public static byte[] build(EncoderSpec spec, WeightSource weights, Path folder, List<Integer> outputLayers) {
+    public static byte[] build(
+            EncoderSpec spec,
+            WeightSource weights,
+            Path folder,
+            Optional<Quantization> quantization,
+            List<Integer> outputLayers) {
         requireSupported(spec);
         EncoderGraph encoder = new EncoderGraph(spec, weights, folder);
+        quantization.ifPresent(
+                chosen -> encoder.linear = new Int8Linear(encoder.graph, weights, encoder.weights, chosen));
         encoder.write(outputLayers);
         return encoder.graph.toModel();
+    }
+
+    /**
+     * A graph in fp32 that returns the magnitudes of what goes into linear layers.
+     *
+     * @param model the ONNX model; each output is [in]
+     * @param outputBySite which output belongs to which layer
+     */
+    @SuppressWarnings("ArrayRecordComponent") // bytes on their way to a session
+    public record Calibration(byte[] model, Map<LinearSite, Integer> outputBySite) {}
+
+    /**
+     * Builds a graph for calibration.
+     *
+     * @param spec the architecture
+     * @param weights the weights
+     * @param folder what external data is named relative to
+     */
+    public static Calibration buildCalibration(EncoderSpec spec, WeightSource weights, Path folder) {
+        requireSupported(spec);
+        EncoderGraph encoder = new EncoderGraph(spec, weights, folder);
+        CalibratingLinear calibrating = new CalibratingLinear(encoder.graph, encoder.linear);
+        encoder.linear = calibrating;
+        encoder.write(List.of());
+        return new Calibration(encoder.graph.toModel(), calibrating.outputBySite());
     }
 
     /**
@@ -94,7 +137,7 @@ public final class EncoderGraph {
             refuseIf(attention.rotary().isPresent(), "rotary positions");
             refuseIf(attention.queryKeyNorm().isPresent(), "query and key norms");
             refuseIf(attention.softcap() != 0, "capped scores");
-            refuseIf(!attention.bias().equals(AttentionBias.none()), "attention bias by distance");
+            refuseIf(attention.bias() instanceof AttentionBias.Alibi, "ALiBi");
         }
     }
 
@@ -113,6 +156,10 @@ public final class EncoderGraph {
         graph.input(ROW_LENGTHS, DataType.INT32, "B");
         if (spec.embedding().tokenTypes() > 0) {
             graph.input(TYPE_IDS, DataType.INT32, "T");
+        }
+        if (hasDistanceBias(spec)) {
+            graph.input(DISTANCES, DataType.INT32, "S", "S");
+            distanceBias = distanceBias();
         }
         List<String> hidden = new ArrayList<>();
         hidden.add(embeddings());
@@ -160,7 +207,7 @@ public final class EncoderGraph {
         String context = graph.nodeIn(
                 OnnxGraph.MICROSOFT,
                 "MultiHeadAttention",
-                List.of(query, key, value, "", ROW_LENGTHS),
+                List.of(query, key, value, "", ROW_LENGTHS, distanceBias),
                 Attribute.of("num_heads", attention.heads()),
                 Attribute.of("scale", (float) attention.scale()),
                 Attribute.of("mask_filter_value", MASKED));
@@ -168,6 +215,26 @@ public final class EncoderGraph {
         String packed = graph.node("Gather", List.of(flat, UNPAD_INDEX), Attribute.of("axis", 0));
         return linear(
                 packed, WeightRole.ATTENTION_OUTPUT, WeightRole.ATTENTION_OUTPUT_BIAS, attention.outputBias(), index);
+    }
+
+    /** Tells whether the graph wants {@link #DISTANCES}. */
+    public static boolean hasDistanceBias(EncoderSpec spec) {
+        return spec.layers().get(0).attention().bias() instanceof AttentionBias.RelativeBuckets;
+    }
+
+    /** The learned number of each bucket, spread over all distances once at load, then picked for each pair of tokens. */
+    private String distanceBias() {
+        AttentionBias.RelativeBuckets relative =
+                (AttentionBias.RelativeBuckets) spec.layers().get(0).attention().bias();
+        int longest = spec.embedding().positions().usablePositions();
+        long[] buckets = IntStream.range(1 - longest, longest)
+                .mapToLong(relative::bucket)
+                .toArray();
+        String byBucket = weights.tensor(WeightRole.RELATIVE_BIAS, 0);
+        String byDistance = graph.node("Gather", List.of(byBucket, graph.int64(buckets)), Attribute.of("axis", 0));
+        String heads = graph.node("Transpose", List.of(byDistance), Attribute.of("perm", List.of(1L, 0L)));
+        String pairs = graph.node("Gather", List.of(heads, DISTANCES), Attribute.of("axis", 1));
+        return graph.node("Unsqueeze", List.of(pairs, graph.int64(0)));
     }
 
     /** [T, A * h] to [B, S, A * h]. */
@@ -198,14 +265,8 @@ public final class EncoderGraph {
         };
     }
 
-    /** x [T, in] times the weight, plus the bias: [T, out]. */
     private String linear(String x, WeightRole weight, WeightRole bias, boolean hasBias, int index) {
-        List<String> inputs = new ArrayList<>(List.of(x, weights.tensor(weight, index)));
-        if (hasBias) {
-            inputs.add(weights.tensor(bias, index));
-        }
-        boolean storedInOut = weights.isTransposed(weight, index);
-        return graph.node("Gemm", inputs, Attribute.of("transB", storedInOut ? 0 : 1));
+        return linear.apply(x, weight, hasBias ? Optional.of(bias) : Optional.empty(), index);
     }
 
     private String layerNorm(String x, NormSpec norm, WeightRole gain, WeightRole bias, int index) {

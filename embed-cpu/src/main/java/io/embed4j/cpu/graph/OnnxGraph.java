@@ -31,6 +31,7 @@ public final class OnnxGraph {
     private static final int ATTRIBUTE_IS_FLOAT = 1;
     private static final int ATTRIBUTE_IS_INT = 2;
     private static final int ATTRIBUTE_IS_STRING = 3;
+    private static final int ATTRIBUTE_IS_INTS = 7;
     private static final int EXTERNAL = 1;
 
     private final List<byte[]> nodes = new ArrayList<>();
@@ -50,7 +51,7 @@ public final class OnnxGraph {
      * An attribute of a node.
      *
      * @param name its name
-     * @param value a Float, Long or String
+     * @param value a Float, Long, String or List of Long
      */
     public record Attribute(String name, Object value) {
         /** A whole number. */
@@ -61,6 +62,11 @@ public final class OnnxGraph {
         /** A number. */
         public static Attribute of(String name, float value) {
             return new Attribute(name, value);
+        }
+
+        /** Whole numbers. */
+        public static Attribute of(String name, List<Long> values) {
+            return new Attribute(name, values);
         }
 
         /** A string. */
@@ -133,14 +139,43 @@ public final class OnnxGraph {
             ByteBuffer raw = ByteBuffer.allocate(numbers.length * Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
             raw.asLongBuffer().put(numbers);
             String name = "c" + constants.size();
-            initializers.add(message(out -> {
-                out.writeInt64(OnnxFields.Tensor.DIMS, numbers.length);
-                out.writeInt32(OnnxFields.Tensor.DATA_TYPE, OnnxFields.DataType.INT64);
-                out.writeString(OnnxFields.Tensor.NAME, name);
-                out.writeByteArray(OnnxFields.Tensor.RAW_DATA, raw.array());
-            }));
-            return name;
+            return inline(name, OnnxFields.DataType.INT64, raw.array(), List.of(numbers.length));
         });
+    }
+
+    /**
+     * An fp32 constant.
+     *
+     * @param name its name
+     * @param numbers its values
+     * @param shape its sizes; none for a scalar
+     * @return the name
+     */
+    public String floats(String name, float[] numbers, Integer... shape) {
+        ByteBuffer raw = ByteBuffer.allocate(numbers.length * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        raw.asFloatBuffer().put(numbers);
+        return inline(name, OnnxFields.DataType.FLOAT, raw.array(), List.of(shape));
+    }
+
+    /**
+     * A tensor whose bytes travel with the graph.
+     *
+     * @param name its name
+     * @param type one of {@link OnnxFields.DataType}
+     * @param raw its numbers, little-endian
+     * @param shape its sizes
+     * @return the name
+     */
+    public String inline(String name, int type, byte[] raw, List<Integer> shape) {
+        initializers.add(message(out -> {
+            for (int size : shape) {
+                out.writeInt64(OnnxFields.Tensor.DIMS, size);
+            }
+            out.writeInt32(OnnxFields.Tensor.DATA_TYPE, type);
+            out.writeString(OnnxFields.Tensor.NAME, name);
+            out.writeByteArray(OnnxFields.Tensor.RAW_DATA, raw);
+        }));
+        return name;
     }
 
     /**
@@ -220,6 +255,11 @@ public final class OnnxGraph {
             } else if (attribute.value() instanceof Long number) {
                 out.writeInt64(OnnxFields.Attribute.INT, number);
                 out.writeInt32(OnnxFields.Attribute.TYPE, ATTRIBUTE_IS_INT);
+            } else if (attribute.value() instanceof List<?> numbers) {
+                for (Object number : numbers) {
+                    out.writeInt64(OnnxFields.Attribute.INTS, (Long) number);
+                }
+                out.writeInt32(OnnxFields.Attribute.TYPE, ATTRIBUTE_IS_INTS);
             } else {
                 out.writeString(OnnxFields.Attribute.STRING, attribute.value().toString());
                 out.writeInt32(OnnxFields.Attribute.TYPE, ATTRIBUTE_IS_STRING);

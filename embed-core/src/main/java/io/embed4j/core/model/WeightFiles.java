@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.embed4j.core.model;
+
+import io.embed4j.ModelFormatException;
+import io.embed4j.core.file.JsonConfig;
+import io.embed4j.core.file.OnnxFile;
+import io.embed4j.core.file.SafetensorsFile;
+import io.embed4j.spi.WeightTensor;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The tensors of a directory, from the first of its weight files that is there.
+ *
+ * @param source the file, for messages
+ * @param tensors by name
+ */
+record WeightFiles(Path source, Map<String, WeightTensor> tensors) {
+    private static final String SINGLE = "model.safetensors";
+    private static final String INDEX = "model.safetensors.index.json";
+    private static final List<String> ONNX = List.of("model.onnx", "onnx/model.onnx");
+
+    /** The files of a module that has no weights. */
+    static WeightFiles none(Path directory) {
+        return new WeightFiles(directory, Map.of());
+    }
+
+    /**
+     * Finds and lists the weights of a directory.
+     *
+     * @throws ModelFormatException if there are none, or they are damaged
+     */
+    static WeightFiles read(Path directory) {
+        Path single = directory.resolve(SINGLE);
+        if (Files.exists(single)) {
+            return new WeightFiles(single, SafetensorsFile.read(single));
+        }
+        Path index = directory.resolve(INDEX);
+        if (Files.exists(index)) {
+            return new WeightFiles(index, readShards(directory, index));
+        }
+        for (String name : ONNX) {
+            Path onnx = directory.resolve(name);
+            if (Files.exists(onnx)) {
+                return new WeightFiles(onnx, OnnxFile.read(onnx));
+            }
+        }
+        throw new ModelFormatException(directory + " has no " + SINGLE + ", " + INDEX + ", " + String.join(" or ", ONNX)
+                + "."
+                + (Files.exists(directory.resolve("pytorch_model.bin"))
+                        ? " pytorch_model.bin is a pickle and is not read: save the model again as safetensors."
+                        : ""));
+    }
+
+    /** The index names the shard of every tensor. */
+    private static Map<String, WeightTensor> readShards(Path directory, Path index) {
+        Map<String, String> shardByTensor = JsonConfig.read(index)
+                .optionalObject("weight_map")
+                .orElseThrow(() -> new ModelFormatException(index + " has no \"weight_map\"."))
+                .stringMap();
+        Map<String, Map<String, WeightTensor>> shards = new HashMap<>();
+        Map<String, WeightTensor> tensors = new LinkedHashMap<>();
+        shardByTensor.forEach((tensor, shard) -> {
+            Path file = directory.resolve(shard).normalize();
+            if (!directory.normalize().equals(file.getParent())) {
+                throw new ModelFormatException(
+                        index + ": the shard \"" + shard + "\" is not a file of the model's directory.");
+            }
+            WeightTensor found = shards.computeIfAbsent(shard, name -> SafetensorsFile.read(file))
+                    .get(tensor);
+            if (found == null) {
+                throw new ModelFormatException(
+                        index + " says that " + tensor + " is in " + shard + ", but it is not there.");
+            }
+            tensors.put(tensor, found);
+        });
+        return tensors;
+    }
+}

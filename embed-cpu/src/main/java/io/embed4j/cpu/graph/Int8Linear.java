@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.embed4j.cpu.graph;
+
+import io.embed4j.core.file.OnnxFields.DataType;
+import io.embed4j.core.math.WeightReader;
+import io.embed4j.cpu.graph.OnnxGraph.Attribute;
+import io.embed4j.spec.WeightRole;
+import io.embed4j.spi.WeightSource;
+import io.embed4j.spi.WeightTensor;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * A linear layer in 8-bit integers.
+ *
+ * <p>Each row of the input has a scale of its own, its largest magnitude / 127, so a text's vector does not depend on its
+ * batch-mates; each row of the weight has one too. Then y = (q_x q_w) s_x s_w with sums in int32: exact but for the two
+ * roundings, each at most half a step. Inputs are stored as unsigned bytes around 128, the form that the kernels multiply
+ * fastest. An input that several layers share is quantized once.
+ *
+ * <p>A few channels of the input are many times larger than the rest and would take all the steps of a row. Following
+ * SmoothQuant (<a href="https://arxiv.org/abs/2211.10438">arXiv 2211.10438</a>) each channel is divided by
+ * sqrt(its magnitude / the largest weight that meets it), and the weight multiplied by the same, which leaves the product
+ * as it is. Magnitudes come from samples. Minimum cosine on the default model: 0.986 without, 0.996 with.
+ *
+ * <p>x86 processors without VNNI add two neighbouring products in 16 bits and saturate there. 7-bit weights cannot reach
+ * that limit (2 * 255 * 63 is 32130), at the price of twice the rounding error of the weights.
+ */
+final class Int8Linear implements Linear {
+    private static final int ZERO_POINT = 128;
+    private static final float LARGEST_INPUT = 127;
+    private static final double SMALLEST_SHARE = 1e-3;
+    private static final double SMALLEST_WEIGHT = 1e-5;
+
+    private final OnnxGraph graph;
+    private final WeightSource source;
+    private final GraphWeights weights;
+    private final int largestWeight;
+    private final Map<LinearSite, float[]> magnitudes;
+    private final String one;
+    private final String zeroPoint;
+    private final String inverseOfLargestInput;
+    private final String smallestScale;
+    private final Map<String, QuantizedInput> inputs = new HashMap<>();
+
+    @SuppressWarnings("ArrayRecordComponent") // never compared
+    private record QuantizedInput(String bytes, String scales, float[] divisors) {}
+
+    Int8Linear(OnnxGraph graph, WeightSource source, GraphWeights weights, Quantization quantization) {
+        this.graph = graph;
+        this.source = source;
+        this.weights = weights;
+        this.largestWeight = (1 << (quantization.weightBits() - 1)) - 1;
+        this.magnitudes = quantization.inputMagnitudes();
+        this.one = graph.floats("int8_one", new float[] {1});
+        this.zeroPoint = graph.inline("int8_zero_point", DataType.UINT8, new byte[] {(byte) ZERO_POINT}, List.of());
+        this.inverseOfLargestInput = graph.floats("int8_inverse", new float[] {1 / LARGEST_INPUT});
+        this.smallestScale = graph.floats("int8_smallest_scale", new float[] {1e-30f});
+    }
+
+    @Override
+    public String apply(String x, WeightRole weight, Optional<WeightRole> bias, int index) {
+        QuantizedInput input = inputs.computeIfAbsent(x, name -> quantize(name, weight, index));
+        WeightTensor tensor = source.get(weight, index);
+        int out = tensor.shape().get(0);
+        int in = tensor.shape().get(1);
+        float[] values = WeightReader.read(tensor);
+        float[] scales = new float[out];
+        byte[] bytes = new byte[values.length]; // [in, out]
+        for (int o = 0; o < out; o++) {
+            float largest = 0;
+            for (int i = 0; i < in; i++) {
+                values[o * in + i] *= input.divisors()[i];
+                largest = Math.max(largest, Math.abs(values[o * in + i]));
+            }
+            scales[o] = largest == 0 ? 1 : largest / largestWeight;
+            for (int i = 0; i < in; i++) {
+                bytes[i * out + o] = (byte) Math.round(values[o * in + i] / scales[o]);
+            }
+        }
+        String name = weight + "_" + index;
+        String product = graph.nodeIn(
+                OnnxGraph.MICROSOFT,
+                "MatMulIntegerToFloat",
+                List.of(
+                        input.bytes(),
+                        graph.inline(name + "_bytes", DataType.INT8, bytes, List.of(in, out)),
+                        one,
+                        graph.floats(name + "_scales", scales, out),
+                        zeroPoint));
+        String scaled = graph.node("Mul", List.of(product, input.scales()));
+        return bias.map(role -> graph.node("Add", List.of(scaled, weights.tensor(role, index))))
+                .orElse(scaled);
+    }
+
+    /** [T, in] as bytes, and [T, 1] scales. */
+    private QuantizedInput quantize(String x, WeightRole weight, int index) {
+        float[] divisors = divisors(weight, index);
+        float[] factors = new float[divisors.length];
+        for (int i = 0; i < factors.length; i++) {
+            factors[i] = 1 / divisors[i];
+        }
+        String even =
+                graph.node("Mul", List.of(x, graph.floats(weight + "_" + index + "_factors", factors, factors.length)));
+        String largest = graph.node(
+                "ReduceMax", List.of(graph.node("Abs", List.of(even)), graph.int64(-1)), Attribute.of("keepdims", 1));
+        String scales =
+                graph.node("Max", List.of(graph.node("Mul", List.of(largest, inverseOfLargestInput)), smallestScale));
+        String steps = graph.node("Div", List.of(even, scales));
+        return new QuantizedInput(graph.node("QuantizeLinear", List.of(steps, one, zeroPoint)), scales, divisors);
+    }
+
+    /** What each input channel is divided by, the same for all layers that share the input. */
+    private float[] divisors(WeightRole weight, int index) {
+        float[] channel = magnitudes.get(new LinearSite(weight, index));
+        if (channel == null) {
+            throw new IllegalStateException("No samples were seen at " + weight + " of layer " + index + ".");
+        }
+        float[] weightMaxima = new float[channel.length];
+        for (WeightRole role : sharingInput(weight)) {
+            source.find(role, index).ifPresent(tensor -> {
+                float[] values = WeightReader.read(tensor);
+                for (int i = 0; i < values.length; i++) {
+                    int in = i % channel.length;
+                    weightMaxima[in] = Math.max(weightMaxima[in], Math.abs(values[i]));
+                }
+            });
+        }
+        float largestChannel = 0;
+        for (float magnitude : channel) {
+            largestChannel = Math.max(largestChannel, magnitude);
+        }
+        float[] divisors = new float[channel.length];
+        for (int i = 0; i < divisors.length; i++) {
+            // A channel that the samples left silent may speak up later: it keeps a share of the range.
+            double magnitude = Math.max(channel[i], SMALLEST_SHARE * largestChannel);
+            double divisor = Math.sqrt(magnitude / Math.max(weightMaxima[i], SMALLEST_WEIGHT));
+            divisors[i] = divisor > 0 ? (float) divisor : 1;
+        }
+        return divisors;
+    }
+
+    private static List<WeightRole> sharingInput(WeightRole weight) {
+        return switch (weight) {
+            case QUERY, KEY, VALUE -> List.of(WeightRole.QUERY, WeightRole.KEY, WeightRole.VALUE);
+            case FEED_FORWARD_GATE, FEED_FORWARD_UP ->
+                List.of(WeightRole.FEED_FORWARD_GATE, WeightRole.FEED_FORWARD_UP);
+            default -> List.of(weight);
+        };
+    }
+}
