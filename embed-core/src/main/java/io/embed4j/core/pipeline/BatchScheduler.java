@@ -2,6 +2,7 @@
 package io.embed4j.core.pipeline;
 
 import io.embed4j.EmbedderClosedException;
+import io.embed4j.ModelFormatException;
 import io.embed4j.OutOfDeviceMemoryException;
 import io.embed4j.core.text.TokenizedText;
 import io.embed4j.spec.EmbeddingSpec;
@@ -193,8 +194,20 @@ final class BatchScheduler implements AutoCloseable {
             for (int row = 0; row < batch.rows().size(); row++) {
                 int from = pooled ? row * block.dimension() : packed.cuSeqLens()[row] * hiddenSize;
                 int length = pooled ? block.dimension() : packed.length(row) * hiddenSize;
+                requireFinite(values.array(), from, length);
                 Row target = batch.rows().get(row);
                 target.job().finishRow(target.row(), values.array(), from, length);
+            }
+        }
+    }
+
+    /** NaN weights, and activations that overflow the precision, end here: nobody gets a wrong vector. */
+    private static void requireFinite(float[] values, int from, int length) {
+        for (int i = from; i < from + length; i++) {
+            if (!Float.isFinite(values[i])) {
+                throw new ModelFormatException(
+                        "The model gave a vector with " + values[i] + " in it. Its weights hold NaN"
+                                + " or infinity, or its activations are too large for this precision.");
             }
         }
     }

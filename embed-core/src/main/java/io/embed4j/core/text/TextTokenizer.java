@@ -3,14 +3,12 @@ package io.embed4j.core.text;
 
 import ai.djl.huggingface.tokenizers.Encoding;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
-import ai.djl.huggingface.tokenizers.jni.CharSpan;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import io.embed4j.EmbedException;
 import io.embed4j.EmbedderClosedException;
 import io.embed4j.InvalidTextException;
 import io.embed4j.ModelFormatException;
-import io.embed4j.TokenEmbeddings.Token;
 import io.embed4j.TruncationPolicy;
 import io.embed4j.core.file.JsonConfig;
 import java.io.ByteArrayInputStream;
@@ -35,6 +33,7 @@ import java.util.stream.IntStream;
  * added at both ends stay, the text's own tokens are dropped from the end.
  */
 public final class TextTokenizer implements AutoCloseable {
+    private static final int SEGMENT_CHARS = 1 << 15;
     private static final int[] SAMPLE_LENGTHS = {0, 1, 2, 3, 5, 8, 16, 16, 32, 32, 64, 64, 128};
 
     private final HuggingFaceTokenizer tokenizer;
@@ -123,33 +122,81 @@ public final class TextTokenizer implements AutoCloseable {
         if (texts.isEmpty()) {
             return List.of();
         }
-        String[] inputs = texts.stream().map(text -> prompt + text).toArray(String[]::new);
         int promptTokens = includePrompt || prompt.isEmpty() ? 0 : leadingTokens(prompt);
-        Encoding[] encodings = IntStream.range(0, inputs.length)
+        return IntStream.range(0, texts.size())
                 .parallel()
-                .mapToObj(i -> encode(inputs[i], "Text " + (firstIndex + i)))
-                .toArray(Encoding[]::new);
-        List<List<TokenizedText>> results = new ArrayList<>(encodings.length);
-        for (int i = 0; i < encodings.length; i++) {
-            long index = firstIndex + i;
-            int count = encodings[i].getIds().length;
-            if (count == 0) {
-                throw new InvalidTextException(
-                        index, "Text " + index + " gives no tokens at all, so it has no vector. Leave it out.");
-            }
-            if (count > maxTokens && policy == TruncationPolicy.ERROR) {
-                throw new InvalidTextException(
-                        index,
-                        "Text " + index + " has " + count + " tokens; the model takes " + maxTokens
-                                + ". Shorten it, or use the truncation policy TRUNCATE or CHUNK.");
-            }
-            List<Token> tokens = withTokens ? tokens(encodings[i], inputs[i], prompt.length()) : List.of();
-            results.add(
-                    policy == TruncationPolicy.CHUNK
-                            ? chunks(encodings[i], promptTokens, index)
-                            : List.of(truncate(encodings[i], promptTokens, tokens)));
+                .mapToObj(i -> {
+                    long index = firstIndex + i;
+                    TokenRun run = run(prompt.concat(texts.get(i)), prompt.length(), withTokens, "Text " + index);
+                    return cut(run, promptTokens, policy, index);
+                })
+                .toList();
+    }
+
+    /** Applies the policy to one text. */
+    private List<TokenizedText> cut(TokenRun run, int promptTokens, TruncationPolicy policy, long index) {
+        int count = run.count();
+        if (count == 0) {
+            throw new InvalidTextException(
+                    index, "Text " + index + " gives no tokens at all, so it has no vector. Leave it out.");
         }
-        return results;
+        int end = count - run.tail();
+        if (count <= maxTokens) {
+            return List.of(run.slice(run.head(), end, count, promptTokens));
+        }
+        int room = maxTokens - run.head() - run.tail();
+        if (policy == TruncationPolicy.ERROR) {
+            throw new InvalidTextException(
+                    index,
+                    "Text " + index + " has " + count + " tokens; the model takes " + maxTokens
+                            + ". Shorten it, or use the truncation policy TRUNCATE or CHUNK.");
+        }
+        if (room < 1) {
+            throw new InvalidTextException(
+                    index,
+                    "Text " + index + " cannot be cut: the model takes " + maxTokens + " tokens, and the "
+                            + (run.head() + run.tail()) + " special tokens leave no room.");
+        }
+        if (policy == TruncationPolicy.TRUNCATE) {
+            return List.of(run.slice(run.head(), run.head() + room, count, promptTokens));
+        }
+        List<TokenizedText> chunks = new ArrayList<>();
+        for (int from = run.head(); from < end; from += room) {
+            int to = Math.min(from + room, end);
+            int length = run.head() + to - from + run.tail();
+            chunks.add(run.slice(from, to, length, from == run.head() ? promptTokens : 0));
+        }
+        return chunks;
+    }
+
+    /**
+     * Tokenizes one text, a long one segment by segment: the tokenizer's bookkeeping takes hundreds of bytes a token.
+     * Segments end before a single space between letters or digits, where every tokenizer we know begins a new word, so
+     * the ids are those of the whole.
+     */
+    private TokenRun run(String input, int skippedChars, boolean withTokens, String what) {
+        if (input.length() <= SEGMENT_CHARS) {
+            return TokenRun.of(encode(input, what), input, skippedChars, withTokens);
+        }
+        List<TokenRun> runs = new ArrayList<>();
+        for (int from = 0; from < input.length(); ) {
+            int to = segmentEnd(input, from + SEGMENT_CHARS);
+            String segment = input.substring(from, to);
+            runs.add(TokenRun.of(encode(segment, what), segment, skippedChars - from, withTokens));
+            from = to;
+        }
+        return TokenRun.join(runs);
+    }
+
+    private static int segmentEnd(String input, int earliest) {
+        for (int at = earliest; at < input.length() - 1; at++) {
+            if (input.charAt(at) == ' '
+                    && Character.isLetterOrDigit(input.charAt(at - 1))
+                    && Character.isLetterOrDigit(input.charAt(at + 1))) {
+                return at;
+            }
+        }
+        return input.length();
     }
 
     /**
@@ -209,8 +256,7 @@ public final class TextTokenizer implements AutoCloseable {
      * @return rows of different lengths, the first without tokens of its own
      */
     public List<int[]> sampleRows(int vocabularySize) {
-        Encoding empty = encode("", "The empty text");
-        int[] specials = join(empty.getIds(), 0, empty.getIds().length);
+        int[] specials = TokenRun.of(encode("", "The empty text"), "", 0, false).ids();
         int head = (specials.length + 1) / 2;
         Random random = new Random(0);
         List<int[]> rows = new ArrayList<>();
@@ -229,106 +275,8 @@ public final class TextTokenizer implements AutoCloseable {
 
     /** How many tokens a prompt takes at the beginning: its own, and the special ones before it. */
     private int leadingTokens(String prompt) {
-        Encoding encoding = encode(prompt, "The prompt");
-        return encoding.getIds().length - trailingSpecials(encoding);
-    }
-
-    private TokenizedText truncate(Encoding encoding, int promptTokens, List<Token> tokens) {
-        int count = encoding.getIds().length;
-        if (count <= maxTokens) {
-            return piece(encoding, 0, 0, promptTokens, tokens);
-        }
-        int tail = Math.min(trailingSpecials(encoding), maxTokens - 1);
-        return piece(encoding, maxTokens - tail, count - tail, promptTokens, tokens);
-    }
-
-    /** The text's tokens [0, head) and [tail, count). */
-    private static TokenizedText piece(Encoding encoding, int head, int tail, int promptTokens, List<Token> tokens) {
-        int count = encoding.getIds().length;
-        List<Token> kept = tokens;
-        if (head < tail && !tokens.isEmpty()) {
-            kept = new ArrayList<>(tokens.subList(0, head));
-            kept.addAll(tokens.subList(tail, count));
-        }
-        int[] ids = join(encoding.getIds(), 0, head, tail, count);
-        return new TokenizedText(
-                ids,
-                join(encoding.getTypeIds(), 0, head, tail, count),
-                count,
-                Math.min(promptTokens, ids.length - 1),
-                kept);
-    }
-
-    /** Pieces of the text's own tokens, each between the special tokens that stood around the whole. */
-    private List<TokenizedText> chunks(Encoding encoding, int promptTokens, long index) {
-        int count = encoding.getIds().length;
-        if (count <= maxTokens) {
-            return List.of(piece(encoding, 0, 0, promptTokens, List.of()));
-        }
-        int head = leadingSpecials(encoding);
-        int tail = count - trailingSpecials(encoding);
-        int room = maxTokens - head - (count - tail);
-        if (room < 1) {
-            throw new InvalidTextException(
-                    index,
-                    "Text " + index + " cannot be cut into chunks: the model takes " + maxTokens
-                            + " tokens, and special tokens leave no room. Use the truncation policy TRUNCATE.");
-        }
-        List<TokenizedText> chunks = new ArrayList<>();
-        for (int from = head; from < tail; from += room) {
-            int to = Math.min(from + room, tail);
-            int[] ids = join(encoding.getIds(), 0, head, from, to, tail, count);
-            int[] typeIds = join(encoding.getTypeIds(), 0, head, from, to, tail, count);
-            int poolStart = from == head ? Math.min(promptTokens, ids.length - 1) : 0;
-            chunks.add(new TokenizedText(ids, typeIds, ids.length, poolStart, List.of()));
-        }
-        return chunks;
-    }
-
-    /** The values in [bounds[0], bounds[1]), [bounds[2], bounds[3]), and so on, one behind the other. */
-    private static int[] join(long[] values, int... bounds) {
-        IntStream joined = IntStream.empty();
-        for (int i = 0; i < bounds.length; i += 2) {
-            joined = IntStream.concat(joined, IntStream.range(bounds[i], bounds[i + 1]));
-        }
-        return joined.map(i -> (int) values[i]).toArray();
-    }
-
-    private static int leadingSpecials(Encoding encoding) {
-        long[] special = encoding.getSpecialTokenMask();
-        int count = 0;
-        while (count < special.length && special[count] == 1) {
-            count++;
-        }
-        return count;
-    }
-
-    private static int trailingSpecials(Encoding encoding) {
-        long[] special = encoding.getSpecialTokenMask();
-        int count = 0;
-        while (count < special.length && special[special.length - 1 - count] == 1) {
-            count++;
-        }
-        return count == special.length ? 0 : count;
-    }
-
-    /** Offsets of the tokenizer count code points of prompt + text; ours count chars of the text. */
-    private static List<Token> tokens(Encoding encoding, String input, int promptChars) {
-        int[] charAt = new int[input.codePointCount(0, input.length()) + 1];
-        for (int point = 0, at = 0; point < charAt.length; point++) {
-            charAt[point] = at;
-            at = at < input.length() ? input.offsetByCodePoints(at, 1) : at;
-        }
-        long[] ids = encoding.getIds();
-        CharSpan[] spans = encoding.getCharTokenSpans();
-        List<Token> tokens = new ArrayList<>(ids.length);
-        for (int i = 0; i < ids.length; i++) {
-            boolean special = encoding.getSpecialTokenMask()[i] == 1;
-            int start = special || spans[i] == null ? 0 : Math.max(0, charAt[spans[i].getStart()] - promptChars);
-            int end = special || spans[i] == null ? 0 : Math.max(0, charAt[spans[i].getEnd()] - promptChars);
-            tokens.add(new Token(encoding.getTokens()[i], (int) ids[i], start, end, special));
-        }
-        return tokens;
+        TokenRun run = run(prompt, 0, false, "The prompt");
+        return run.count() - run.tail();
     }
 
     @Override
