@@ -56,6 +56,7 @@ public final class TextTokenizer implements AutoCloseable {
      * @param maxTokens longest text in tokens, special tokens included
      * @param lowerCase whether texts are lower-cased before the tokenizer's own normalizer
      * @throws ModelFormatException if the file is missing, not a tokenizer, or one that would abort the JVM
+     * @throws EmbedException if the native library cannot be loaded
      */
     public static TextTokenizer load(Path file, int maxTokens, boolean lowerCase) {
         // DJL reports usage and asks for cloud metadata unless told not to; it must be told before its first class
@@ -76,9 +77,23 @@ public final class TextTokenizer implements AutoCloseable {
             throw new ModelFormatException(file + " is missing.", e);
         } catch (ModelFormatException e) {
             throw e;
+        } catch (LinkageError e) {
+            throw new EmbedException(
+                    "The native tokenizer library could not be loaded: " + rootMessage(e) + ". A JVM loads it into one"
+                            + " class loader only: if several applications share this JVM, put embed4j and its"
+                            + " dependencies where they share a class loader, such as the server's lib directory.",
+                    e);
         } catch (IOException | RuntimeException e) {
             throw new ModelFormatException(file + " cannot be loaded as a tokenizer: " + e.getMessage(), e);
         }
+    }
+
+    private static String rootMessage(Throwable failure) {
+        Throwable root = failure;
+        while (root.getCause() != null) {
+            root = root.getCause();
+        }
+        return String.valueOf(root.getMessage());
     }
 
     /** The tokenizer with a lower-casing step before its normalizer, as sentence-transformers puts it there. */
