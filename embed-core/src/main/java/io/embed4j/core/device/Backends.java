@@ -24,6 +24,8 @@ import org.slf4j.LoggerFactory;
 public final class Backends {
     private static final Logger LOG = LoggerFactory.getLogger(Backends.class);
 
+    private static final String NO_BACKEND = "No backend is on the class path. Add io.embed4j:embed4j.";
+
     private final List<BackendProvider> providers;
     private final List<DeviceProbe> broken;
 
@@ -98,7 +100,7 @@ public final class Backends {
                 .filter(candidate -> candidate.id().equals(wanted))
                 .findFirst()
                 .orElseThrow(() -> new DeviceUnavailableException(
-                        "The device \"" + device + "\" does not exist. Known are " + knownDevices() + "."));
+                        "The device \"" + device + "\" does not exist. " + knownDevices()));
         if (probe.device().isEmpty()) {
             throw new DeviceUnavailableException(
                     "The device \"" + device + "\" cannot be used: " + probe.problem() + " " + probe.remedy());
@@ -123,11 +125,11 @@ public final class Backends {
         DeviceProbe chosen = probes.stream()
                 .filter(probe -> probe.device().isPresent())
                 .findFirst()
-                .orElseThrow(() -> new DeviceUnavailableException("No usable device was found: "
+                .orElseThrow(() -> new DeviceUnavailableException("No usable device was found. "
                         + probes.stream()
                                 .map(probe -> probe.id() + ": " + probe.problem() + " " + probe.remedy())
                                 .collect(Collectors.joining("; "))
-                        + (probes.isEmpty() ? "no backend is on the class path. Add io.embed4j:embed4j." : "")));
+                        + (probes.isEmpty() ? NO_BACKEND : "")));
         String passedOver = probes.stream()
                 .filter(probe -> probe.device().isEmpty())
                 .map(probe -> probe.id() + ": " + probe.problem())
@@ -150,6 +152,10 @@ public final class Backends {
     }
 
     private String knownDevices() {
-        return probes().stream().map(probe -> probe.id().toString()).collect(Collectors.joining(", "));
+        List<DeviceProbe> probes = probes();
+        return probes.isEmpty()
+                ? NO_BACKEND
+                : "Known are "
+                        + probes.stream().map(probe -> probe.id().toString()).collect(Collectors.joining(", ")) + ".";
     }
 }

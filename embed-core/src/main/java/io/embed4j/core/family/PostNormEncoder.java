@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.embed4j.core.family;
 
+import com.google.gson.JsonElement;
+import com.google.gson.JsonPrimitive;
 import io.embed4j.UnsupportedModelException;
 import io.embed4j.core.file.JsonConfig;
 import io.embed4j.spec.Activation;
@@ -92,7 +94,8 @@ record PostNormEncoder(
 
     /** Refuses a key whose value would change the architecture. */
     static void require(JsonConfig config, String key, String supported) {
-        String found = config.has(key) ? config.json().get(key).getAsString() : supported;
+        JsonElement value = config.has(key) ? config.json().get(key) : new JsonPrimitive(supported);
+        String found = value.isJsonPrimitive() ? value.getAsString() : value.toString();
         if (!found.equals(supported)) {
             throw new UnsupportedModelException(
                     config.source() + ": \"" + key + "\": " + found + " is not supported; " + supported + " is.");

@@ -7,11 +7,13 @@ import io.embed4j.core.file.OnnxFile;
 import io.embed4j.core.file.SafetensorsFile;
 import io.embed4j.spi.WeightTensor;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /**
  * The tensors of a directory, from the first of its weight files that is there.
@@ -41,7 +43,7 @@ record WeightFiles(Path source, Map<String, WeightTensor> tensors) {
         }
         Path index = directory.resolve(INDEX);
         if (Files.exists(index)) {
-            return new WeightFiles(index, readShards(directory, index));
+            return new WeightFiles(index, readShards(index));
         }
         for (String name : ONNX) {
             Path onnx = directory.resolve(name);
@@ -57,7 +59,7 @@ record WeightFiles(Path source, Map<String, WeightTensor> tensors) {
     }
 
     /** The index names the shard of every tensor. */
-    private static Map<String, WeightTensor> readShards(Path directory, Path index) {
+    private static Map<String, WeightTensor> readShards(Path index) {
         Map<String, String> shardByTensor = JsonConfig.read(index)
                 .optionalObject("weight_map")
                 .orElseThrow(() -> new ModelFormatException(index + " has no \"weight_map\"."))
@@ -65,12 +67,7 @@ record WeightFiles(Path source, Map<String, WeightTensor> tensors) {
         Map<String, Map<String, WeightTensor>> shards = new HashMap<>();
         Map<String, WeightTensor> tensors = new LinkedHashMap<>();
         shardByTensor.forEach((tensor, shard) -> {
-            Path file = directory.resolve(shard).normalize();
-            if (!directory.normalize().equals(file.getParent())) {
-                throw new ModelFormatException(
-                        index + ": the shard \"" + shard + "\" is not a file of the model's directory.");
-            }
-            WeightTensor found = shards.computeIfAbsent(shard, name -> SafetensorsFile.read(file))
+            WeightTensor found = shards.computeIfAbsent(shard, name -> SafetensorsFile.read(shard(index, name)))
                     .get(tensor);
             if (found == null) {
                 throw new ModelFormatException(
@@ -79,5 +76,18 @@ record WeightFiles(Path source, Map<String, WeightTensor> tensors) {
             tensors.put(tensor, found);
         });
         return tensors;
+    }
+
+    private static Path shard(Path index, String name) {
+        Path directory = index.toAbsolutePath().normalize().getParent();
+        try {
+            Path file = Objects.requireNonNull(directory).resolve(name).normalize();
+            if (directory.equals(file.getParent())) {
+                return file;
+            }
+        } catch (InvalidPathException e) {
+            // Not a file of any directory.
+        }
+        throw new ModelFormatException(index + ": the shard \"" + name + "\" is not a file of the model's directory.");
     }
 }
