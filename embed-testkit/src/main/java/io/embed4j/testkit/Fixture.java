@@ -133,7 +133,9 @@ public final class Fixture {
         if (uri.getScheme().equals("file")) {
             return Objects.requireNonNull(Path.of(uri).getParent());
         }
-        Path target = Files.createTempDirectory("embed4j-fixture");
+        Path temporary = Files.createTempDirectory("embed4j-fixture");
+        temporary.toFile().deleteOnExit();
+        Path target = temporary.resolve("model");
         try (FileSystem jar = FileSystems.newFileSystem(uri, new HashMap<>())) {
             Path source = Objects.requireNonNull(jar.provider().getPath(uri).getParent());
             try (Stream<Path> files = Files.walk(source)) {
