@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.embed4j.testkit;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.embed4j.DeviceInfo;
+import io.embed4j.EmbedOptions;
+import io.embed4j.Embedder;
+import io.embed4j.Embeddings;
+import io.embed4j.Precision;
+import io.embed4j.TokenEmbeddings;
+import io.embed4j.spec.PoolingMode;
+import io.embed4j.spec.PoolingSpec;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import java.util.Objects;
+import java.util.Random;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * The numbers that every backend has to give: those of the reference, within the bar, whatever the batch. Part of
+ * {@link EmbedderContract}.
+ *
+ * <p>Each test checks that the embedder really runs on the device and the engine that the backend's tests name, so that a
+ * silent step down cannot pass.
+ */
+@SuppressWarnings("JUnitIncorrectMethodPropagation")
+public abstract class EmbedderNumbersContract {
+
+    /** The id of the device under test, never {@code auto}. */
+    protected abstract String device();
+
+    /** What {@link DeviceInfo#engine()} begins with when the backend under test computes. */
+    protected abstract String engine();
+
+    /** The precisions that the device offers. */
+    protected abstract List<Precision> precisions();
+
+    /** The fixtures, for parameterized tests. */
+    static Stream<Fixture> fixtures() {
+        return Fixture.all();
+    }
+
+    final Embedder open(Fixture fixture, Precision precision) {
+        Embedder embedder = Embedder.builder()
+                .model(fixture.model())
+                .device(device())
+                .precision(precision)
+                .build();
+        assertThat(embedder.device().id()).as("the device that runs").isEqualTo(device());
+        assertThat(embedder.device().engine()).as("the engine that runs").startsWith(engine());
+        assertThat(embedder.precision()).as("the precision that runs").isEqualTo(precision);
+        return embedder;
+    }
+
+    final Embedder open(Fixture fixture) {
+        return open(fixture, precisions().get(0));
+    }
+
+    @BeforeEach
+    void deviceIsNamed() {
+        assertThat(device()).isNotEqualTo("auto");
+    }
+
+    @ParameterizedTest
+    @MethodSource("fixtures")
+    void vectorsAreThoseOfTheReference(Fixture fixture) {
+        for (Precision precision : precisions()) {
+            try (Embedder embedder = open(fixture, precision)) {
+                Embeddings vectors = embedder.embed(fixture.texts());
+                assertThat(vectors.dimension()).isEqualTo(fixture.dimension());
+                assertThat(embedder.model().maxTokens()).isEqualTo(fixture.maxTokens());
+                Bar.Worst worst = new Bar.Worst();
+                for (int row = 0; row < vectors.size(); row++) {
+                    worst.add(Bar.unitError(vectors.vector(row), fixture.vectors()[row]), "text " + row);
+                }
+                worst.mustPass(device() + " " + fixture + " " + precision + ", one call", Bar.of(fixture, precision));
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("fixtures")
+    void lengthsAreThoseOfTheReferenceToo(Fixture fixture) {
+        try (Embedder embedder = open(fixture)) {
+            Embeddings vectors = embedder.embed(fixture.texts());
+            Bar bar = Bar.of(fixture, embedder.precision());
+            for (int row = 0; row < vectors.size(); row++) {
+                assertThat(norm(vectors.vector(row)) / norm(fixture.vectors()[row]))
+                        .as("length of text %s over the reference's", row)
+                        .isBetween(1 - bar.limit(), 1 + bar.limit());
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("fixtures")
+    void oneByOneAndInAnyOrderGiveTheSame(Fixture fixture) {
+        for (Precision precision : precisions()) {
+            try (Embedder embedder = open(fixture, precision)) {
+                Bar.Worst single = new Bar.Worst();
+                Bar.Worst shuffled = new Bar.Worst();
+                double[][] together = new double[fixture.texts().size()][];
+                Embeddings all = embedder.embed(fixture.texts());
+                for (int row = 0; row < together.length; row++) {
+                    together[row] = widen(all.vector(row));
+                    String text = fixture.texts().get(row);
+                    single.add(Bar.unitError(embedder.embed(text).vector(0), together[row]), "text " + row);
+                }
+                for (int seed = 0; seed < 5; seed++) {
+                    List<Integer> order = new ArrayList<>(
+                            IntStream.range(0, together.length).boxed().toList());
+                    Collections.shuffle(order, new Random(seed));
+                    Embeddings vectors = embedder.embed(
+                            order.stream().map(fixture.texts()::get).toList());
+                    for (int i = 0; i < together.length; i++) {
+                        int row = order.get(i);
+                        shuffled.add(Bar.unitError(vectors.vector(i), together[row]), "text " + row);
+                    }
+                }
+                Bar bar = Bar.of(fixture, precision);
+                single.mustPass(device() + " " + fixture + " " + precision + ", single against batch", bar);
+                shuffled.mustPass(device() + " " + fixture + " " + precision + ", shuffled against batch", bar);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("fixtures")
+    void tokenIdsCountsAndTruncationAreThoseOfTheReference(Fixture fixture) {
+        try (Embedder embedder = open(fixture)) {
+            Embeddings vectors = embedder.embed(fixture.texts());
+            List<TokenEmbeddings> tokens = embedder.embedTokens(fixture.texts());
+            for (int row = 0; row < vectors.size(); row++) {
+                int[] ids = tokens.get(row).tokens().stream()
+                        .mapToInt(TokenEmbeddings.Token::id)
+                        .toArray();
+                assertThat(ids).as("token ids of text %s", row).isEqualTo(fixture.tokenIds(row));
+                assertThat(vectors.tokenCount(row)).isEqualTo(fixture.tokenCount(row));
+                assertThat(vectors.truncated(row)).isEqualTo(fixture.truncated(row));
+                assertThat(tokens.get(row).tokenCount()).isEqualTo(fixture.tokenCount(row));
+                assertThat(tokens.get(row).truncated()).isEqualTo(fixture.truncated(row));
+            }
+            assertThat(vectors.truncatedCount()).isEqualTo((int) IntStream.range(0, vectors.size())
+                    .filter(fixture::truncated)
+                    .count());
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("fixtures")
+    void tokenVectorsAndOffsetsAreThoseOfTheReference(Fixture fixture) {
+        for (Precision precision : precisions()) {
+            try (Embedder embedder = open(fixture, precision)) {
+                Bar.Worst worst = new Bar.Worst();
+                for (Fixture.TokenVectors expected : fixture.tokenVectors()) {
+                    String text = fixture.texts().get(expected.text());
+                    TokenEmbeddings tokens = embedder.embedTokens(List.of(text)).get(0);
+                    assertThat(tokens.size()).isEqualTo(expected.hidden().length);
+                    for (int i = 0; i < tokens.size(); i++) {
+                        TokenEmbeddings.Token token = tokens.tokens().get(i);
+                        assertThat(new int[] {token.start(), token.end()})
+                                .as("offsets of token %s of \"%s\"", i, text)
+                                .isEqualTo(expected.offsets()[i]);
+                        worst.add(
+                                Bar.relativeError(tokens.vector(i), expected.hidden()[i]),
+                                "text " + expected.text() + " token " + i);
+                    }
+                }
+                worst.mustPass(
+                        device() + " " + fixture + " " + precision + ", tokens", Bar.ofTokens(fixture, precision));
+            }
+        }
+    }
+
+    /** The last one does not pool the prompt's tokens. */
+    @ParameterizedTest
+    @ValueSource(strings = {"bert-h48-a2", "xlm-roberta-h48-a2", "bert-lasttoken-h32-a2"})
+    void promptsAreThoseOfTheReference(String name) {
+        Fixture fixture = Fixture.load(name);
+        try (Embedder embedder = open(fixture)) {
+            Bar.Worst worst = new Bar.Worst();
+            for (Fixture.Prompted expected : fixture.prompted()) {
+                String text = fixture.texts().get(expected.text());
+                EmbedOptions byName = EmbedOptions.defaults().withPromptName(expected.promptName());
+                Embeddings vectors = embedder.embed(text, byName);
+                worst.add(Bar.unitError(vectors.vector(0), expected.vector()), "text " + expected.text());
+                String prompt =
+                        Objects.requireNonNull(embedder.model().prompts().get(expected.promptName()));
+                assertThat(embedder.embed(text, EmbedOptions.defaults().withPrompt(prompt))
+                                .vector(0))
+                        .isEqualTo(vectors.vector(0));
+            }
+            worst.mustPass(device() + " " + fixture + ", prompts", Bar.of(fixture, embedder.precision()));
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"bert-h48-a2", "bert-h40-a5", Fixture.EMBEDDED_DEFAULT})
+    void everyPoolingModeIsItsFormulaOverTheTokenVectors(String name) {
+        Fixture fixture = Fixture.load(name);
+        try (Embedder embedder = open(fixture)) {
+            Bar bar = Bar.ofTokens(fixture, embedder.precision());
+            for (PoolingMode mode : PoolingMode.values()) {
+                Bar.Worst worst = new Bar.Worst();
+                EmbedOptions options = EmbedOptions.defaults().withPooling(PoolingSpec.of(mode));
+                Embeddings vectors = embedder.embed(fixture.texts(), options);
+                List<TokenEmbeddings> tokens = embedder.embedTokens(fixture.texts());
+                for (int row = 0; row < vectors.size(); row++) {
+                    worst.add(Bar.unitError(vectors.vector(row), pooled(tokens.get(row), mode)), "text " + row);
+                }
+                worst.mustPass(device() + " " + fixture + ", pooling " + mode, bar);
+            }
+            PoolingSpec both = PoolingSpec.of(PoolingMode.CLS, PoolingMode.MEAN);
+            assertThat(embedder.embed("x", EmbedOptions.defaults().withPooling(both))
+                            .dimension())
+                    .isEqualTo(2 * embedder.model().hiddenSize());
+        }
+    }
+
+    /** The formulas of sentence-transformers' Pooling, written once more. */
+    private static double[] pooled(TokenEmbeddings tokens, PoolingMode mode) {
+        double[] pooled = new double[tokens.hiddenSize()];
+        int n = tokens.size();
+        for (int d = 0; d < pooled.length; d++) {
+            double sum = 0;
+            double weighted = 0;
+            double maximum = Double.NEGATIVE_INFINITY;
+            for (int i = 0; i < n; i++) {
+                double value = tokens.vector(i)[d];
+                sum += value;
+                weighted += (i + 1) * value;
+                maximum = Math.max(maximum, value);
+            }
+            pooled[d] = switch (mode) {
+                case CLS -> tokens.vector(0)[d];
+                case LAST_TOKEN -> tokens.vector(n - 1)[d];
+                case MAX -> maximum;
+                case MEAN -> sum / n;
+                case MEAN_SQRT_LENGTH -> sum / Math.sqrt(n);
+                case WEIGHTED_MEAN -> weighted / (n * (n + 1) / 2.0);
+            };
+        }
+        return pooled;
+    }
+
+    static double[] widen(float[] vector) {
+        double[] wide = new double[vector.length];
+        for (int i = 0; i < wide.length; i++) {
+            wide[i] = vector[i];
+        }
+        return wide;
+    }
+
+    static double norm(float[] vector) {
+        return norm(widen(vector));
+    }
+
+    static double norm(double[] vector) {
+        return Math.sqrt(Arrays.stream(vector).map(x -> x * x).sum());
+    }
+}
