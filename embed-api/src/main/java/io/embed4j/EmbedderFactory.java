@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.embed4j;
 
+import java.nio.file.Path;
 import java.util.Iterator;
 import java.util.ServiceConfigurationError;
 import java.util.ServiceLoader;
@@ -83,4 +84,13 @@ public interface EmbedderFactory {
      * @return the index
      */
     VectorIndex index(int dimension, String device);
+
+    /**
+     * Opens a saved index.
+     *
+     * @param directory where it was saved
+     * @param device {@code auto}, {@code cpu}, {@code cuda:0}
+     * @return the index
+     */
+    VectorIndex loadIndex(Path directory, String device);
 }

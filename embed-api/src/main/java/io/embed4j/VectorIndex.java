@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.embed4j;
 
+import java.nio.file.Path;
 import java.util.BitSet;
 import org.jspecify.annotations.Nullable;
 
@@ -41,6 +42,30 @@ public interface VectorIndex extends AutoCloseable {
      */
     static VectorIndex create(int dimension, String device) {
         return EmbedderFactory.find().index(dimension, device);
+    }
+
+    /**
+     * Opens a saved index on the CPU.
+     *
+     * @param directory what {@link #save} was given
+     * @return the index; the caller closes it
+     * @throws ModelFormatException if the directory holds no index, or a damaged one
+     */
+    static VectorIndex load(Path directory) {
+        return load(directory, "cpu");
+    }
+
+    /**
+     * Opens a saved index.
+     *
+     * @param directory what {@link #save} was given
+     * @param device {@code auto}, {@code cpu}, {@code cuda:0}
+     * @return the index; the caller closes it
+     * @throws ModelFormatException if the directory holds no index, or a damaged one
+     * @throws DeviceUnavailableException if the device cannot be used
+     */
+    static VectorIndex load(Path directory, String device) {
+        return EmbedderFactory.find().loadIndex(directory, device);
     }
 
     /**
@@ -105,6 +130,15 @@ public interface VectorIndex extends AutoCloseable {
      * @return D
      */
     int dimension();
+
+    /**
+     * Writes all rows to {@code vectors.safetensors} in a directory, as the tensor {@code vectors} [N, D] fp32, in one
+     * step: whoever opens it sees the old index or the new one.
+     *
+     * @param directory made if it is not there
+     * @throws EmbedException if it cannot be written
+     */
+    void save(Path directory);
 
     /** Frees the memory. */
     @Override

@@ -45,6 +45,15 @@ public interface IndexShard extends AutoCloseable {
     Hits search(float[] queries, int queryCount, int k, @Nullable BitSet filter);
 
     /**
+     * Copies rows to the host.
+     *
+     * @param firstRow 0 to N - 1
+     * @param count how many
+     * @return [count, D], row-major
+     */
+    float[] read(long firstRow, int count);
+
+    /**
      * Returns how many rows there are.
      *
      * @return N

@@ -64,4 +64,9 @@ final class FakeFactory implements EmbedderFactory {
     public VectorIndex index(int dimension, String device) {
         throw new UnsupportedOperationException("the command does not use it");
     }
+
+    @Override
+    public VectorIndex loadIndex(java.nio.file.Path directory, String device) {
+        throw new UnsupportedOperationException("The commands under test open no index.");
+    }
 }

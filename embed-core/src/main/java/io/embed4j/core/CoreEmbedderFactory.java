@@ -13,6 +13,7 @@ import io.embed4j.core.device.Backends;
 import io.embed4j.core.device.FitPlanner;
 import io.embed4j.core.device.OpenDevices;
 import io.embed4j.core.index.CosineIndex;
+import io.embed4j.core.index.IndexFile;
 import io.embed4j.core.model.ModelDefinition;
 import io.embed4j.core.model.ModelLoader;
 import io.embed4j.core.pipeline.DefaultEmbedder;
@@ -22,7 +23,9 @@ import io.embed4j.spi.Device;
 import io.embed4j.spi.DeviceId;
 import io.embed4j.spi.Encoder;
 import io.embed4j.spi.EncoderOptions;
+import io.embed4j.spi.IndexShard;
 import io.embed4j.spi.IndexSpec;
+import java.nio.file.Path;
 import java.util.List;
 
 /** What {@link Embedder#builder()} finds: models, devices and the pipeline put together. */
@@ -81,6 +84,20 @@ public final class CoreEmbedderFactory implements EmbedderFactory {
         try {
             IndexSpec spec = new IndexSpec(dimension, DType.FP32);
             return new CosineIndex(dimension, lease.device().index(spec), lease.release());
+        } catch (RuntimeException e) {
+            lease.close();
+            throw e;
+        }
+    }
+
+    @Override
+    public VectorIndex loadIndex(Path directory, String device) {
+        IndexFile file = IndexFile.open(directory);
+        OpenDevices.Lease lease = lease(device);
+        try {
+            IndexShard shard = lease.device().index(new IndexSpec(file.dimension(), DType.FP32));
+            file.copyTo(shard);
+            return new CosineIndex(file.dimension(), shard, lease.release());
         } catch (RuntimeException e) {
             lease.close();
             throw e;

@@ -4,6 +4,7 @@ package io.embed4j.core.index;
 import io.embed4j.Hits;
 import io.embed4j.VectorIndex;
 import io.embed4j.spi.IndexShard;
+import java.nio.file.Path;
 import java.util.BitSet;
 import org.jspecify.annotations.Nullable;
 
@@ -37,6 +38,11 @@ public final class CosineIndex implements VectorIndex {
             throw new IllegalArgumentException("k must be at least 1, found " + k + ".");
         }
         return shard.search(unitVectors(queries, "Query"), queries.length, k, filter);
+    }
+
+    @Override
+    public void save(Path directory) {
+        IndexFile.write(directory, shard, dimension);
     }
 
     private float[] unitVectors(float[][] vectors, String what) {

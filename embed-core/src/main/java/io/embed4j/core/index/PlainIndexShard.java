@@ -92,6 +92,15 @@ public final class PlainIndexShard implements IndexShard {
     }
 
     @Override
+    public synchronized float[] read(long firstRow, int count) {
+        float[] values = new float[Math.multiplyExact(count, dimension)];
+        for (int i = 0; i < count; i++) {
+            System.arraycopy(rows.get(Math.toIntExact(firstRow + i)), 0, values, i * dimension, dimension);
+        }
+        return values;
+    }
+
+    @Override
     public synchronized long rows() {
         return rows.size();
     }
