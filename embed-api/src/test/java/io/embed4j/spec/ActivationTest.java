@@ -2,6 +2,7 @@
 package io.embed4j.spec;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -81,15 +82,11 @@ class ActivationTest {
         for (Activation activation :
                 List.of(Activation.GELU_ERF, Activation.GELU_TANH, Activation.SILU, Activation.RELU)) {
             assertThat(activation.apply(x)).as("%s(%s)", activation, x).isEqualTo(x);
-            assertThat(activation.apply(-x)).as("%s(%s)", activation, -x).isCloseTo(0, within());
+            assertThat(activation.apply(-x)).as("%s(%s)", activation, -x).isCloseTo(0, within(1e-15));
         }
         assertThat(Activation.TANH.apply(-x)).isEqualTo(-1);
         assertThat(Activation.SIGMOID.apply(x)).isEqualTo(1);
         assertThat(Activation.SIGMOID.apply(-x)).isLessThan(1e-20);
-    }
-
-    private static org.assertj.core.data.Offset<Double> within() {
-        return org.assertj.core.data.Offset.offset(1e-15);
     }
 
     @ParameterizedTest

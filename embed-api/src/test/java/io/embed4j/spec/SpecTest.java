@@ -38,6 +38,16 @@ class SpecTest {
     }
 
     @Test
+    void positionsCountEveryTokenOrPassOverPadding() {
+        int[] tokens = {0, 9, 1, 1, 9, 2};
+        assertThat(EmbeddingSpec.LearnedPositions.ofEveryToken(64).rows(tokens)).containsExactly(0, 1, 2, 3, 4, 5);
+        EmbeddingSpec.LearnedPositions roberta = EmbeddingSpec.LearnedPositions.behindPadding(66, 1);
+        assertThat(roberta.rows(tokens)).containsExactly(2, 3, 1, 1, 4, 5);
+        assertThat(roberta.usablePositions()).isEqualTo(64);
+        assertThat(new EmbeddingSpec.PositionsInAttention(8).rows(tokens)).containsExactly(0, 1, 2, 3, 4, 5);
+    }
+
+    @Test
     void denseModulesChangeTheWidthAndHaveWeights() {
         HeadModule dense = new HeadModule.Dense(72, 20, true, Activation.TANH);
         EncoderSpec spec =

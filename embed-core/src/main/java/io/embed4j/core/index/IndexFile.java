@@ -100,11 +100,12 @@ public final class IndexFile {
             }
             Files.move(fresh, directory.resolve(FILE), StandardCopyOption.ATOMIC_MOVE);
         } catch (IOException e) {
-            deleteQuietly(fresh);
             throw new EmbedException(
                     "The index could not be saved to " + directory + ": " + e
                             + ". Name a writable directory with room.",
                     e);
+        } finally {
+            deleteQuietly(fresh);
         }
     }
 
@@ -144,7 +145,7 @@ public final class IndexFile {
                 Files.deleteIfExists(file);
             }
         } catch (IOException e) {
-            // The error that brought us here is the one to tell.
+            // If it was not moved, the error that brought us here is the one to tell.
         }
     }
 }

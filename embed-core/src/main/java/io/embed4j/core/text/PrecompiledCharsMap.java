@@ -64,11 +64,11 @@ final class PrecompiledCharsMap {
     private static ByteBuffer decode(String source, String base64) {
         try {
             byte[] bytes = Base64.getDecoder().decode(base64);
-            // Java forgives missing padding and stray bits at the end; the native decoder does not.
-            if (Base64.getEncoder().encodeToString(bytes).equals(base64)) {
+            // Java drops bits that are left over at the end; the native decoder does not.
+            if (Base64.getEncoder().withoutPadding().encodeToString(bytes).equals(base64.replace("=", ""))) {
                 return ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
             }
-            throw new ModelFormatException(source + " is not padded base64. It is damaged.");
+            throw new ModelFormatException(source + " is not base64: bits are left over. It is damaged.");
         } catch (IllegalArgumentException e) {
             throw new ModelFormatException(source + " is not base64: " + e.getMessage() + ".", e);
         }

@@ -10,6 +10,7 @@ import io.embed4j.spec.DType;
 import io.embed4j.spi.FileRegion;
 import io.embed4j.spi.WeightTensor;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -184,7 +185,7 @@ class SafetensorsFileTest {
     void aHeaderBeyondTheCapIsNotRead() throws IOException {
         // A sparse file: large enough for what it claims, empty on disk.
         Path file = folder.resolve("sparse.safetensors");
-        try (java.io.RandomAccessFile sparse = new java.io.RandomAccessFile(file.toFile(), "rw")) {
+        try (RandomAccessFile sparse = new RandomAccessFile(file.toFile(), "rw")) {
             sparse.setLength(300_000_000);
             sparse.write(ByteBuffer.allocate(Long.BYTES)
                     .order(ByteOrder.LITTLE_ENDIAN)

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.embed4j.Hits;
 import io.embed4j.spec.DType;
 import io.embed4j.spi.IndexSpec;
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.Comparator;
 import java.util.List;
@@ -61,7 +62,7 @@ class PlainIndexShardTest {
             try (PlainIndexShard shard = new PlainIndexShard(new IndexSpec(dimension, DType.FP32))) {
                 int first = count / 3;
                 shard.add(rows, first);
-                shard.add(java.util.Arrays.copyOfRange(rows, first * dimension, count * dimension), count - first);
+                shard.add(Arrays.copyOfRange(rows, first * dimension, count * dimension), count - first);
                 assertThat(shard.rows()).isEqualTo(count);
                 Hits hits = shard.search(query, queries, k, filter);
                 assertThat(hits.queries()).isEqualTo(queries);

@@ -9,6 +9,7 @@ import io.embed4j.EmbedderClosedException;
 import io.embed4j.core.pipeline.BackgroundCalls.Started;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -119,7 +120,7 @@ class BackgroundCallsTest {
         });
         assertThat(await(started)).isTrue();
         assertThat(result.cancel(true)).isTrue();
-        assertThatThrownBy(rows::join).isInstanceOf(java.util.concurrent.CancellationException.class);
+        assertThatThrownBy(rows::join).isInstanceOf(CancellationException.class);
     }
 
     @Test

@@ -16,6 +16,7 @@ import io.embed4j.spec.PoolingSpec;
 import io.embed4j.spi.Encoder;
 import io.embed4j.spi.OutputRequest;
 import io.embed4j.spi.PackedBatch;
+import io.embed4j.spi.Submission;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -31,13 +32,14 @@ import org.junit.jupiter.api.Test;
 
 class BatchSchedulerTest {
     private static final int DIMENSION = 4;
+    private static final int HIDDEN_SIZE = 3;
     private static final EmbeddingSpec.Positions POSITIONS = EmbeddingSpec.LearnedPositions.ofEveryToken(512);
     private static final OutputRequest POOLED =
             new OutputRequest.Pooled(PoolingSpec.of(PoolingMode.MEAN), DIMENSION, true);
     private final Steps steps = new Steps();
 
     private static FakeEncoder encoder(int maxTokens, int concurrentBatches, Executor worker) {
-        return new FakeEncoder(new Encoder.Limits(maxTokens, 1_000_000, concurrentBatches), worker);
+        return new FakeEncoder(new Encoder.Limits(maxTokens, 1_000_000, concurrentBatches), HIDDEN_SIZE, worker);
     }
 
     private static OutOfDeviceMemoryException outOfMemory() {
@@ -46,7 +48,7 @@ class BatchSchedulerTest {
     }
 
     private static BatchScheduler scheduler(FakeEncoder encoder) {
-        return new BatchScheduler(encoder, FakeEncoder.HIDDEN_SIZE, POSITIONS);
+        return new BatchScheduler(encoder, HIDDEN_SIZE, POSITIONS);
     }
 
     /** A call and what came back for it. */
@@ -153,9 +155,9 @@ class BatchSchedulerTest {
         steps.all();
         for (int row = 0; row < texts.size(); row++) {
             for (int i = 0; i < texts.get(row).length(); i++) {
-                int from = i * FakeEncoder.HIDDEN_SIZE;
-                assertThat(Arrays.copyOfRange(call.rows[row], from, from + FakeEncoder.HIDDEN_SIZE))
-                        .isEqualTo(FakeEncoder.token(texts.get(row).ids()[i], i, 0));
+                int from = i * HIDDEN_SIZE;
+                assertThat(Arrays.copyOfRange(call.rows[row], from, from + HIDDEN_SIZE))
+                        .isEqualTo(FakeEncoder.token(texts.get(row).ids()[i], i, HIDDEN_SIZE));
             }
         }
     }
@@ -192,7 +194,7 @@ class BatchSchedulerTest {
 
     @Test
     void tokensAndPaddedPairsAreLimited() {
-        FakeEncoder encoder = new FakeEncoder(new Encoder.Limits(10, 75, 1), steps);
+        FakeEncoder encoder = new FakeEncoder(new Encoder.Limits(10, 75, 1), HIDDEN_SIZE, steps);
         Call call = submitted(scheduler(encoder), call(1, 5, 5, 5, 5, 1, 1, 1, 1));
         steps.all();
         // Two rows of 5 are 10 tokens; three padded to 5 are 75 pairs, four would be 100.
@@ -331,7 +333,7 @@ class BatchSchedulerTest {
         for (Throwable thrown : List.of(new IllegalArgumentException("refused"), new LinkageError("no library"))) {
             Encoder refusing = new Encoder() {
                 @Override
-                public io.embed4j.spi.Submission submit(PackedBatch batch, OutputRequest request) {
+                public Submission submit(PackedBatch batch, OutputRequest request) {
                     if (thrown instanceof Error error) {
                         throw error;
                     }
@@ -346,7 +348,7 @@ class BatchSchedulerTest {
                 @Override
                 public void close() {}
             };
-            BatchScheduler scheduler = new BatchScheduler(refusing, FakeEncoder.HIDDEN_SIZE, POSITIONS);
+            BatchScheduler scheduler = new BatchScheduler(refusing, HIDDEN_SIZE, POSITIONS);
             submitted(scheduler, call(1, 3)).mustHaveFailedWith(thrown);
             submitted(scheduler, call(2, 3)).mustHaveFailedWith(thrown);
             scheduler.close();
@@ -471,8 +473,8 @@ class BatchSchedulerTest {
         Encoder.Limits limits =
                 new Encoder.Limits(8 + random.nextInt(60), 200 + random.nextInt(3000), 1 + random.nextInt(3));
         int rowsThatFit = random.nextBoolean() ? Integer.MAX_VALUE : 1 + random.nextInt(6);
-        FakeEncoder encoder =
-                new FakeEncoder(limits, workers).failing(batch -> batch.rows() > rowsThatFit ? outOfMemory() : null);
+        FakeEncoder encoder = new FakeEncoder(limits, HIDDEN_SIZE, workers)
+                .failing(batch -> batch.rows() > rowsThatFit ? outOfMemory() : null);
         BatchScheduler scheduler = scheduler(encoder);
         List<Call> calls = new ArrayList<>();
         for (int i = 1 + random.nextInt(9); i > 0; i--) {

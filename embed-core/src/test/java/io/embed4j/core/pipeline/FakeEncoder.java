@@ -26,9 +26,8 @@ import org.jspecify.annotations.Nullable;
  * up to the executor: step by step, on threads, or at once.
  */
 final class FakeEncoder implements Encoder {
-    static final int HIDDEN_SIZE = 3;
-
     private final Limits limits;
+    private final int hiddenSize;
     private final Executor worker;
     private final List<PackedBatch> batches = Collections.synchronizedList(new ArrayList<>());
     private final AtomicInteger underWay = new AtomicInteger();
@@ -37,8 +36,9 @@ final class FakeEncoder implements Encoder {
     private volatile Function<PackedBatch, @Nullable Throwable> failure = batch -> null;
     private volatile boolean closed;
 
-    FakeEncoder(Limits limits, Executor worker) {
+    FakeEncoder(Limits limits, int hiddenSize, Executor worker) {
         this.limits = limits;
+        this.hiddenSize = hiddenSize;
         this.worker = worker;
     }
 
@@ -93,7 +93,7 @@ final class FakeEncoder implements Encoder {
         return () -> result;
     }
 
-    private static float[][] encode(PackedBatch batch, OutputRequest request) {
+    private float[][] encode(PackedBatch batch, OutputRequest request) {
         if (request instanceof OutputRequest.Pooled pooled) {
             float[][] vectors = new float[batch.rows()][];
             for (int row = 0; row < vectors.length; row++) {
@@ -104,7 +104,7 @@ final class FakeEncoder implements Encoder {
         }
         float[][] vectors = new float[batch.tokens()][];
         for (int token = 0; token < vectors.length; token++) {
-            vectors[token] = token(batch.tokenIds()[token], batch.positions()[token], batch.typeIds()[token]);
+            vectors[token] = token(batch.tokenIds()[token], batch.positions()[token], hiddenSize);
         }
         return vectors;
     }
@@ -123,8 +123,12 @@ final class FakeEncoder implements Encoder {
     }
 
     /** What a token's vector must be. */
-    static float[] token(int id, int position, int type) {
-        return new float[] {id, position, type};
+    static float[] token(int id, int position, int hiddenSize) {
+        float[] vector = new float[hiddenSize];
+        for (int i = 0; i < hiddenSize; i++) {
+            vector[i] = 1000 * id + position + i / 64f;
+        }
+        return vector;
     }
 
     @Override
