@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What both attention kernels agree on: the layout of their input, which keys a query sees, and how a dot product becomes
+// a score. Scores are in units of log2, so that softmax needs exp2 only; the factor is folded into scale, cap and slope.
+#pragma once
+
+#include "warp.cuh"
+
+constexpr float LOG2_E = 1.4426950408889634f;
+
+// As launched. qkv [T, (A + 2K) * P], out [T, A * P].
+struct AttentionParameters {
+    const int* shape;           // {tokens, rows, work items, longest row}
+    const int* cuSeqLens;       // [rows + 1]
+    const int* work;            // [work items, 2] = row, first query
+    const float* distanceBias;  // [A, 2 * biasReach + 1], nullable
+    int biasReach;
+    const float* alibiSlopes;  // [A], nullable
+    float scale;
+    float softcap;  // 0: none
+    bool causal;
+    int window;  // -1: none
+    int heads;
+    int keyValueHeads;
+    int headStride;
+};
+
+// How the scores of one head are made.
+struct ScoreRules {
+    const float* distanceBias;  // entry 0 is distance 0
+    int biasReach;
+    float scale;
+    float cap;  // 0: none
+    float slope;
+    bool causal;
+    int window;
+
+    __device__ __forceinline__ ScoreRules(const AttentionParameters& p, int head)
+        : distanceBias(p.distanceBias == nullptr
+                           ? nullptr
+                           : p.distanceBias + static_cast<size_t>(head) * (2 * p.biasReach + 1) + p.biasReach),
+          biasReach(p.biasReach),
+          scale(p.softcap > 0.0f ? p.scale / p.softcap : p.scale * LOG2_E),
+          cap(p.softcap > 0.0f ? p.softcap * LOG2_E : 0.0f),
+          slope(p.alibiSlopes == nullptr ? 0.0f : p.alibiSlopes[head] * LOG2_E),
+          causal(p.causal),
+          window(p.window) {}
+
+    // True if a score is no more than a scaled dot product.
+    __device__ __forceinline__ bool plain() const { return distanceBias == nullptr && cap == 0.0f && slope == 0.0f; }
+
+    __device__ __forceinline__ float score(float dot, int query, int key) const {
+        float x = dot * scale;
+        if (cap > 0.0f) {
+            x = cap * tanhf(x);
+        }
+        const int distance = key - query;
+        if (distanceBias != nullptr) {
+            x += LOG2_E * distanceBias[max(-biasReach, min(biasReach, distance))];
+        }
+        return x - slope * static_cast<float>(distance < 0 ? -distance : distance);
+    }
+
+    __device__ __forceinline__ bool sees(int query, int key) const {
+        return (!causal || key <= query) && (window < 0 || (key - query <= window && query - key <= window));
+    }
+
+    // Keys [first, end) that any of the queries [firstQuery, lastQuery] sees.
+    __device__ __forceinline__ int first_key(int firstQuery) const {
+        return window < 0 ? 0 : max(0, firstQuery - window);
+    }
+    __device__ __forceinline__ int end_key(int lastQuery, int rowLength) const {
+        int end = rowLength;
+        if (causal) {
+            end = min(end, lastQuery + 1);
+        }
+        return window < 0 ? end : min(end, lastQuery + min(window, rowLength) + 1);
+    }
+    // True if each of these queries sees each of these keys.
+    __device__ __forceinline__ bool all_seen(int firstQuery, int lastQuery, int firstKey, int lastKey) const {
+        return (!causal || lastKey <= firstQuery) &&
+               (window < 0 || (lastKey - firstQuery <= window && lastQuery - firstKey <= window));
+    }
+};
+
+// Where one block's queries, keys and values are.
+struct AttentionBlock {
+    int head;
+    int keyValueHead;
+    int rowStart;    // first token of the row
+    int rowLength;   // tokens of the row
+    int firstQuery;  // within the row
+    int tokenStride;
+
+    __device__ __forceinline__ AttentionBlock(const AttentionParameters& p)
+        : head(static_cast<int>(blockIdx.y)),
+          keyValueHead(head / (p.heads / p.keyValueHeads)),
+          rowStart(p.cuSeqLens[p.work[2 * blockIdx.x]]),
+          rowLength(p.cuSeqLens[p.work[2 * blockIdx.x] + 1] - rowStart),
+          firstQuery(p.work[2 * blockIdx.x + 1]),
+          tokenStride((p.heads + 2 * p.keyValueHeads) * p.headStride) {}
+
+    // Start of this head of the row's first token; the next token is tokenStride further.
+    template <typename S>
+    __device__ __forceinline__ const S* queries(const S* qkv, const AttentionParameters& p) const {
+        return row_start(qkv, rowStart, tokenStride) + head * p.headStride;
+    }
+    template <typename S>
+    __device__ __forceinline__ const S* keys(const S* qkv, const AttentionParameters& p) const {
+        return row_start(qkv, rowStart, tokenStride) + (p.heads + keyValueHead) * p.headStride;
+    }
+    template <typename S>
+    __device__ __forceinline__ const S* values(const S* qkv, const AttentionParameters& p) const {
+        return row_start(qkv, rowStart, tokenStride) + (p.heads + p.keyValueHeads + keyValueHead) * p.headStride;
+    }
+    template <typename S>
+    __device__ __forceinline__ S* output(S* out, const AttentionParameters& p) const {
+        return row_start(out, rowStart, p.heads * p.headStride) + head * p.headStride;
+    }
+};
+
+// What to subtract before exp2: a query that has seen no key yet has the maximum -inf, and -inf - -inf is no number.
+__device__ __forceinline__ float exponent_base(float maximum) { return maximum == -INFINITY ? 0.0f : maximum; }
+
+// 2^x. The instruction by itself: exp2f wraps it to keep subnormal results, which a softmax weight may lose.
+__device__ __forceinline__ float exp2_of(float x) {
+#ifdef EMBED4J_EMULATED
+    return exp2f(x);
+#else
+    float y;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+#endif
+}
