@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.embed4j.cuda;
+
+import io.embed4j.spec.DType;
+import io.embed4j.spec.EncoderSpec;
+import io.embed4j.spec.LayerSpec;
+import java.util.List;
+
+/**
+ * Where activations of a batch of at most T tokens lie, in bytes from the beginning of the activations. Nothing is
+ * allocated while batches run.
+ *
+ * <pre>
+ * hidden  [T, H]                the residual stream
+ * normed  [T, H]                only if norms stand before the blocks
+ * wide    [T, max(QKV, F)]      queries, keys and values; then the feed-forward block; then the text head
+ * mixed   [T, max(A * P, H, E)] what attention returns; then the gathered residual rows
+ * out     [T, max(H, E)]        what a block adds to the residual stream
+ * inputs, outputs               once for each batch that may be under way
+ * </pre>
+ */
+final class ActivationLayout {
+    /** Batches under way: one computes while another is copied. */
+    static final int SLOTS = 2;
+
+    /** Texts whose vectors fit the output at once; more take several passes. Texts of four tokens are short ones. */
+    private static final int TOKENS_PER_OUTPUT_ROW = 4;
+
+    private static final int MIN_OUTPUT_ROWS = 64;
+
+    /** The text head works in the wide place, which must hold a few rows of six pooling modes beside each other. */
+    private static final int MIN_HEAD_NUMBERS = 2 * 6 * 16;
+
+    private final int maxTokens;
+    private final int outputFloats;
+    private final long wideBytes;
+    private final long hidden;
+    private final long normed;
+    private final long wide;
+    private final long mixed;
+    private final long out;
+    private final long[] inputs = new long[SLOTS];
+    private final long[] outputs = new long[SLOTS];
+    private final long bytes;
+
+    ActivationLayout(EncoderSpec spec, List<LayerWidths> layers, DType type, int maxTokens) {
+        this.maxTokens = maxTokens;
+        int hiddenWidth = LayerWidths.padded(spec.hiddenSize());
+        int embeddingWidth = LayerWidths.padded(spec.embedding().embeddingSize());
+        int queryKeyValue = layers.stream().mapToInt(LayerWidths::queryKeyValue).max().orElseThrow();
+        int feedForward = layers.stream().mapToInt(LayerWidths::feedForwardStride).max().orElseThrow();
+        int attended = layers.stream().mapToInt(LayerWidths::attended).max().orElseThrow();
+        int outputRows = Math.max(MIN_OUTPUT_ROWS, maxTokens / TOKENS_PER_OUTPUT_ROW);
+        outputFloats = Math.multiplyExact(outputRows, hiddenWidth);
+        long column = (long) maxTokens * type.bytes();
+        wideBytes = Math.max(
+                column * Math.max(queryKeyValue, feedForward), (long) MIN_HEAD_NUMBERS * hiddenWidth * DType.FP32.bytes());
+        int outWidth = Math.max(hiddenWidth, embeddingWidth);
+        ArenaLayout arena = new ArenaLayout();
+        hidden = arena.reserve(column * hiddenWidth);
+        normed = normsBefore(spec) ? arena.reserve(column * hiddenWidth) : -1;
+        wide = arena.reserve(wideBytes);
+        mixed = arena.reserve(column * Math.max(attended, outWidth));
+        out = arena.reserve(column * outWidth);
+        for (int slot = 0; slot < SLOTS; slot++) {
+            inputs[slot] = arena.reserve(BatchInputs.bytes(maxTokens));
+            outputs[slot] = arena.reserve((long) outputFloats * Float.BYTES);
+        }
+        bytes = arena.bytes();
+    }
+
+    private static boolean normsBefore(EncoderSpec spec) {
+        return spec.layers().stream().anyMatch(layer -> layer.normPlacement() != LayerSpec.NormPlacement.POST);
+    }
+
+    int maxTokens() {
+        return maxTokens;
+    }
+
+    /** fp32 numbers that fit an output. */
+    int outputFloats() {
+        return outputFloats;
+    }
+
+    long hidden() {
+        return hidden;
+    }
+
+    long normed() {
+        return normed;
+    }
+
+    long wide() {
+        return wide;
+    }
+
+    /** Size of {@link #wide()}. */
+    long wideBytes() {
+        return wideBytes;
+    }
+
+    long mixed() {
+        return mixed;
+    }
+
+    long out() {
+        return out;
+    }
+
+    long inputs(int slot) {
+        return inputs[slot];
+    }
+
+    long outputs(int slot) {
+        return outputs[slot];
+    }
+
+    long bytes() {
+        return bytes;
+    }
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.embed4j.cuda;
+
+import io.embed4j.Precision;
+import io.embed4j.spec.DType;
+import io.embed4j.spec.EncoderSpec;
+import io.embed4j.spi.EncoderOptions;
+import io.embed4j.spi.MemoryPlan;
+
+/**
+ * The memory of one encoder, planned: the arithmetic behind the fit report and behind the one allocation that the
+ * encoder makes. What is planned is what is allocated, to the byte.
+ *
+ * @param type storage type S
+ * @param weights where weights lie, from the beginning of the allocation
+ * @param activations where activations lie, behind the weights
+ * @param cublasBytes workspace of cuBLAS, behind the activations
+ */
+record EncoderArena(DType type, WeightLayout weights, ActivationLayout activations, long cublasBytes) {
+    /** Device memory is given out in pieces of 2 MiB: what is left of the last one belongs to the plan. */
+    private static final long GRANULE = 2L << 20;
+
+    private static final int DEFAULT_BATCH_TOKENS = 16384;
+    private static final int HOPPER = 90;
+
+    /** What NVIDIA advises: less makes cuBLAS choose slower algorithms. */
+    private static final long CUBLAS_BYTES_HOPPER = 32L << 20;
+
+    private static final long CUBLAS_BYTES = 4L << 20;
+
+    /**
+     * Plans.
+     *
+     * @param spec the architecture
+     * @param options precision and budget
+     * @param computeCapability of the device, 75 for 7.5
+     */
+    static EncoderArena plan(EncoderSpec spec, EncoderOptions options, int computeCapability) {
+        DType type = storage(options.precision());
+        WeightLayout weights = new WeightLayout(spec, type);
+        int maxTokens = options.maxBatchTokens() > 0
+                ? options.maxBatchTokens()
+                : Math.max(DEFAULT_BATCH_TOKENS, options.maxTokensPerText());
+        return new EncoderArena(
+                type,
+                weights,
+                new ActivationLayout(spec, weights.layers(), type, maxTokens),
+                computeCapability >= HOPPER ? CUBLAS_BYTES_HOPPER : CUBLAS_BYTES);
+    }
+
+    private static DType storage(Precision precision) {
+        return switch (precision) {
+            case FP32 -> DType.FP32;
+            case FP16 -> DType.FP16;
+            case BF16 -> DType.BF16;
+            default -> throw new IllegalArgumentException("No storage type for " + precision + ".");
+        };
+    }
+
+    /** Offset of the activations in the allocation. */
+    long activationOffset() {
+        return weights.bytes();
+    }
+
+    /** Offset of cuBLAS's workspace in the allocation. */
+    long cublasOffset() {
+        return weights.bytes() + activations.bytes();
+    }
+
+    /** What is allocated, by purpose; what is left of the last granule counts as workspace. */
+    MemoryPlan memoryPlan() {
+        long used = cublasOffset() + cublasBytes;
+        long total = ArenaLayout.roundUp(used, GRANULE);
+        return new MemoryPlan(weights.bytes(), activations.bytes(), total - cublasOffset());
+    }
+}
