@@ -47,14 +47,17 @@ final class ActivationLayout {
         this.maxTokens = maxTokens;
         int hiddenWidth = LayerWidths.padded(spec.hiddenSize());
         int embeddingWidth = LayerWidths.padded(spec.embedding().embeddingSize());
-        int queryKeyValue = layers.stream().mapToInt(LayerWidths::queryKeyValue).max().orElseThrow();
-        int feedForward = layers.stream().mapToInt(LayerWidths::feedForwardStride).max().orElseThrow();
+        int queryKeyValue =
+                layers.stream().mapToInt(LayerWidths::queryKeyValue).max().orElseThrow();
+        int feedForward =
+                layers.stream().mapToInt(LayerWidths::feedForwardStride).max().orElseThrow();
         int attended = layers.stream().mapToInt(LayerWidths::attended).max().orElseThrow();
         int outputRows = Math.max(MIN_OUTPUT_ROWS, maxTokens / TOKENS_PER_OUTPUT_ROW);
         outputFloats = Math.multiplyExact(outputRows, hiddenWidth);
         long column = (long) maxTokens * type.bytes();
         wideBytes = Math.max(
-                column * Math.max(queryKeyValue, feedForward), (long) MIN_HEAD_NUMBERS * hiddenWidth * DType.FP32.bytes());
+                column * Math.max(queryKeyValue, feedForward),
+                (long) MIN_HEAD_NUMBERS * hiddenWidth * DType.FP32.bytes());
         int outWidth = Math.max(hiddenWidth, embeddingWidth);
         ArenaLayout arena = new ArenaLayout();
         hidden = arena.reserve(column * hiddenWidth);

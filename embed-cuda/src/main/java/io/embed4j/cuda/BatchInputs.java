@@ -45,7 +45,7 @@ record BatchInputs(DevicePointer base, int tokenBound, int rowBound, int queries
         return Math.toIntExact(ArenaLayout.roundUp(tokenBound + 1L, SECTION_MULTIPLE));
     }
 
-    private DevicePointer section(long number) {
+    private DevicePointer sectionAt(long number) {
         return base.plus(Integer.BYTES * (HEADER + number * section(tokenBound)));
     }
 
@@ -62,31 +62,31 @@ record BatchInputs(DevicePointer base, int tokenBound, int rowBound, int queries
     }
 
     DevicePointer tokenIds() {
-        return section(0);
+        return sectionAt(0);
     }
 
     DevicePointer typeIds() {
-        return section(1);
+        return sectionAt(1);
     }
 
     DevicePointer positions() {
-        return section(2);
+        return sectionAt(2);
     }
 
     DevicePointer cuSeqLens() {
-        return section(3);
+        return sectionAt(3);
     }
 
     DevicePointer poolStarts() {
-        return section(4);
+        return sectionAt(4);
     }
 
     DevicePointer gathered() {
-        return section(5);
+        return sectionAt(5);
     }
 
     DevicePointer work() {
-        return section(6);
+        return sectionAt(6);
     }
 
     /** No more items of work than this: every row has at most one that is not full. */

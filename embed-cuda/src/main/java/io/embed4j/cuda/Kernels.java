@@ -11,6 +11,7 @@ import io.embed4j.cuda.driver.KernelModule;
 import io.embed4j.spec.Activation;
 import io.embed4j.spec.DType;
 import io.embed4j.spec.NormSpec;
+import io.embed4j.spec.PoolingMode;
 import io.embed4j.spec.RotarySpec;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
@@ -75,7 +76,11 @@ final class Kernels implements AutoCloseable {
 
     private void addNorm(@Nullable Norm norm) {
         if (norm == null) {
-            arguments.add((DevicePointer) null).add((DevicePointer) null).add(0f).add(false);
+            arguments
+                    .add((DevicePointer) null)
+                    .add((DevicePointer) null)
+                    .add(0f)
+                    .add(false);
         } else {
             arguments
                     .add(norm.gain())
@@ -120,7 +125,14 @@ final class Kernels implements AutoCloseable {
             @Nullable DevicePointer bias,
             @Nullable DevicePointer residual,
             @Nullable Norm norm) {
-        arguments.begin().add(sum).add(normed).add(rows.count()).add(x).add(bias).add(residual);
+        arguments
+                .begin()
+                .add(sum)
+                .add(normed)
+                .add(rows.count())
+                .add(x)
+                .add(bias)
+                .add(residual);
         addNorm(norm);
         arguments.add(rows.width()).add(rows.stride());
         kernel("residual_norm", rows.type()).launch(stream, warpPerRow(rows.bound()), arguments);
@@ -166,7 +178,10 @@ final class Kernels implements AutoCloseable {
                 .add(rotary == null ? 0 : rotary.rotaryDimension())
                 .add(rotary != null && rotary.pairing() == RotarySpec.Pairing.NEIGHBOURS)
                 .add(queryNorm == null ? null : queryNorm.gain())
-                .add(preparation.keyNorm() == null ? null : preparation.keyNorm().gain())
+                .add(
+                        preparation.keyNorm() == null
+                                ? null
+                                : preparation.keyNorm().gain())
                 .add(queryNorm == null ? 0f : (float) queryNorm.spec().epsilon())
                 .add(shape.heads())
                 .add(shape.keyValueHeads())
@@ -244,14 +259,38 @@ final class Kernels implements AutoCloseable {
                 .add(x)
                 .add(rows.count())
                 .add(bias)
-                .add(activation.ordinal())
+                .add(code(activation))
                 .add(gated)
                 .add(rows.width())
                 .add(rows.stride());
         long threads = (long) rows.bound() * rows.width() / ELEMENTS_PER_THREAD;
         int blocks = Math.toIntExact((threads + ELEMENTWISE_BLOCK - 1) / ELEMENTWISE_BLOCK);
-        kernel("feed_forward_activation", rows.type())
-                .launch(stream, Grid.of(blocks, ELEMENTWISE_BLOCK), arguments);
+        kernel("feed_forward_activation", rows.type()).launch(stream, Grid.of(blocks, ELEMENTWISE_BLOCK), arguments);
+    }
+
+    /** The number that feed_forward_activation.cu gives a function. */
+    private static int code(Activation activation) {
+        return switch (activation) {
+            case IDENTITY -> 0;
+            case GELU_ERF -> 1;
+            case GELU_TANH -> 2;
+            case RELU -> 3;
+            case SILU -> 4;
+            case TANH -> 5;
+            case SIGMOID -> 6;
+        };
+    }
+
+    /** The number that pool_rows.cu gives a mode. */
+    static int code(PoolingMode mode) {
+        return switch (mode) {
+            case CLS -> 0;
+            case MEAN -> 1;
+            case MAX -> 2;
+            case MEAN_SQRT_LENGTH -> 3;
+            case WEIGHTED_MEAN -> 4;
+            case LAST_TOKEN -> 5;
+        };
     }
 
     /** out[r] = in[index[r]], S. */
@@ -265,7 +304,7 @@ final class Kernels implements AutoCloseable {
      *
      * @param texts the rows of {@code hidden} as tokens or as gathered texts; bound = number of texts
      * @param firstText texts before it are passed over
-     * @param mode ordinal of PoolingMode, or {@link #POOLED_ALREADY}
+     * @param mode from {@link #code(PoolingMode)}, or {@link #POOLED_ALREADY}
      */
     void poolRows(
             Rows texts,
@@ -305,7 +344,14 @@ final class Kernels implements AutoCloseable {
             int inStride,
             int dimension,
             boolean normalize) {
-        arguments.begin().add(out).add(count).add(in).add(inStride).add(dimension).add(normalize);
+        arguments
+                .begin()
+                .add(out)
+                .add(count)
+                .add(in)
+                .add(inStride)
+                .add(dimension)
+                .add(normalize);
         module.kernel("normalize_rows").launch(stream, warpPerRow(bound), arguments);
     }
 
@@ -316,8 +362,7 @@ final class Kernels implements AutoCloseable {
     }
 
     /** Converts a matrix into its place among zeros; see the kernel for how groups are spread. */
-    void convertPad(
-            DType from, DType to, DevicePointer out, DevicePointer in, int rows, int columns, Spread spread) {
+    void convertPad(DType from, DType to, DevicePointer out, DevicePointer in, int rows, int columns, Spread spread) {
         arguments
                 .begin()
                 .add(out)
@@ -345,12 +390,7 @@ final class Kernels implements AutoCloseable {
      * @param stride columns from row to row in the target
      */
     record Spread(
-            boolean transposed,
-            int rowGroup,
-            int rowGroupPadded,
-            int columnGroup,
-            int columnGroupPadded,
-            int stride) {}
+            boolean transposed, int rowGroup, int rowGroupPadded, int columnGroup, int columnGroupPadded, int stride) {}
 
     @Override
     public void close() {

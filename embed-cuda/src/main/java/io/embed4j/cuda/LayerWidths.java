@@ -15,11 +15,7 @@ import io.embed4j.spec.LayerSpec;
  * @param feedForwardStride F, or 2 F for gate and up beside each other
  */
 record LayerWidths(
-        Kernels.AttentionShape attention,
-        int queryKeyValue,
-        int attended,
-        int feedForward,
-        int feedForwardStride) {
+        Kernels.AttentionShape attention, int queryKeyValue, int attended, int feedForward, int feedForwardStride) {
     private static final int MULTIPLE = 8;
 
     static LayerWidths of(LayerSpec layer) {

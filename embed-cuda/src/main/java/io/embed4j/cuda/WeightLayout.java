@@ -67,7 +67,10 @@ final class WeightLayout {
         for (int i = 0; i < spec.layers().size(); i++) {
             layer(spec.layers().get(i), i);
         }
-        vector(WeightRole.FINAL_NORM_GAIN, 0, spec.finalNorm().map(NormSpec::gainOffset).orElse(0.0));
+        vector(
+                WeightRole.FINAL_NORM_GAIN,
+                0,
+                spec.finalNorm().map(NormSpec::gainOffset).orElse(0.0));
         vector(WeightRole.FINAL_NORM_BIAS, 0, 0);
         for (int i = 0; i < spec.head().size(); i++) {
             head(spec.head().get(i), i);
@@ -114,7 +117,15 @@ final class WeightLayout {
         matrix(WeightRole.FEED_FORWARD_GATE, index, upPlace, Group.NONE, Group.NONE, hidden);
         matrix(WeightRole.FEED_FORWARD_UP, index, upPlace + up * rowBytes, Group.NONE, Group.NONE, hidden);
         place(WeightRole.FEED_FORWARD_GATE_BIAS, index, upBiasPlace, DType.FP32, Group.NONE, Group.NONE, 0, 0);
-        place(WeightRole.FEED_FORWARD_UP_BIAS, index, upBiasPlace + floats(up), DType.FP32, Group.NONE, Group.NONE, 0, 0);
+        place(
+                WeightRole.FEED_FORWARD_UP_BIAS,
+                index,
+                upBiasPlace + floats(up),
+                DType.FP32,
+                Group.NONE,
+                Group.NONE,
+                0,
+                0);
         long downPlace = arena.reserve((long) hidden * widths.feedForward() * type.bytes());
         matrix(WeightRole.FEED_FORWARD_DOWN, index, downPlace, Group.NONE, Group.NONE, widths.feedForward());
         vector(WeightRole.FEED_FORWARD_DOWN_BIAS, index, 0);
@@ -179,10 +190,12 @@ final class WeightLayout {
             alibiOffset = arena.reserve(floats(first.heads()));
         }
         for (LayerSpec layer : spec.layers()) {
-            layer.attention().rotary().ifPresent(rotary -> rotaryTables.computeIfAbsent(rotary, key -> {
-                long bytes = floats((long) positions * key.rotaryDimension() / 2);
-                return new RotaryTable(arena.reserve(bytes), arena.reserve(bytes));
-            }));
+            layer.attention()
+                    .rotary()
+                    .ifPresent(rotary -> rotaryTables.computeIfAbsent(rotary, key -> {
+                        long bytes = floats((long) positions * key.rotaryDimension() / 2);
+                        return new RotaryTable(arena.reserve(bytes), arena.reserve(bytes));
+                    }));
         }
     }
 
@@ -221,8 +234,8 @@ final class WeightLayout {
             double gainOffset) {
         WeightShape shape = shape(role, index);
         if (shape != null) {
-            Kernels.Spread spread = new Kernels.Spread(
-                    false, rows.size(), rows.padded(), columns.size(), columns.padded(), stride);
+            Kernels.Spread spread =
+                    new Kernels.Spread(false, rows.size(), rows.padded(), columns.size(), columns.padded(), stride);
             placements.put(shape, new Placement(offset, heldAs, spread, gainOffset));
         }
     }

@@ -21,9 +21,7 @@ public final class CudaEvent implements AutoCloseable {
      */
     public CudaEvent(CudaContext context) {
         this.context = context;
-        check(
-                JCudaDriver.cuEventCreate(event, CUevent_flags.CU_EVENT_DISABLE_TIMING),
-                "cuEventCreate on " + context);
+        check(JCudaDriver.cuEventCreate(event, CUevent_flags.CU_EVENT_DISABLE_TIMING), "cuEventCreate on " + context);
     }
 
     CUevent handle() {

@@ -96,8 +96,7 @@ public final class CudaStream implements AutoCloseable {
     public CudaGraph capture(Runnable work) {
         // Only this thread's calls are recorded: other threads may load models meanwhile.
         check(
-                JCudaDriver.cuStreamBeginCapture(
-                        stream, CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL),
+                JCudaDriver.cuStreamBeginCapture(stream, CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL),
                 "cuStreamBeginCapture on " + context);
         CUgraph graph = new CUgraph();
         boolean ended = false;
