@@ -2,23 +2,24 @@
 //
 // Attention over packed rows with tensor cores, for fp16 and bf16 on sm_80 and later.
 //
-// Idea: as FlashAttention-2 (Dao 2023, arXiv:2307.08691). A block takes up to 64 queries of one row and head, a warp 16 of
-// them, and walks over tiles of 64 keys (32 for head sizes above 128). Queries stay in registers as mma fragments; keys and
-// values come by asynchronous copies into two stages of shared memory, the next tile while this one is computed. Scores,
-// softmax and output are fp32; the weights are rounded to the storage type for the second product.
+// Idea: as FlashAttention-2 (Dao 2023, arXiv:2307.08691). A block takes up to 64 queries of one row and head, a warp 16
+// of them, and walks over tiles of 64 keys (32 for head sizes above 128). Queries stay in registers as mma fragments;
+// keys and values come by asynchronous copies into two stages of shared memory, the next tile while this one is
+// computed. Scores, softmax and output are fp32; the weights are rounded to the storage type for the second product.
 // Cost: 4 * S * d flops a query and head on tensor cores; keys and values are read once by each block.
 //
 // Tiles outside the causal triangle or the window are not visited, and within a tile only groups of 16 keys that exist.
-// Short rows: a block may be launched with fewer warps and less shared memory. A text of 16 tokens then costs one warp and
-// 64 * D bytes, so an SM holds as many texts as it has room for blocks.
+// Short rows: a block may be launched with fewer warps and less shared memory. A text of 16 tokens then costs one warp
+// and 64 * D bytes, so an SM holds as many texts as it has room for blocks.
 //
 // Shared rows are swizzled: chunk c (16 bytes) of row r is stored at c ^ r, so that the 8 rows of one ldmatrix lie in
 // different banks.
 //
-// Launch: grid.x = bound of work items, grid.y = heads, block 32 * w for w = 1 to 4. A work item is (row, first query) and
-// covers 16 * w queries. D = head stride rounded up to 32, 64, 128 or 256. Dynamic shared memory, in bytes:
-//   stages * 2 * keys * D * 2, keys = longest row rounded up to 16, at most 64 (D = 256: 32), stages = 2 if a row is longer
-//   than 64 (32) tokens, else 1. More does no harm: the largest, for D = 32, 64, 128, 256, is 16, 32, 64, 64 KiB.
+// Launch: grid.x = bound of work items, grid.y = heads, block 32 * w for w = 1 to 4. A work item is (row, first query)
+// and covers 16 * w queries. D = head stride rounded up to 32, 64, 128 or 256. Dynamic shared memory, in bytes:
+//   stages * 2 * keys * D * 2, keys = longest row rounded up to 16, at most 64 (D = 256: 32), stages = 2 if a row is
+//   longer than 64 (32) tokens, else 1. More does no harm: the largest, for D = 32, 64, 128, 256, is 16, 32, 64, 64
+//   KiB.
 #include "device/attention_scores.cuh"
 #include "device/tensor_core.cuh"
 
@@ -26,10 +27,13 @@ namespace tensor_core_attention {
 
 [[maybe_unused]] constexpr int MAX_BLOCK = 128;
 [[maybe_unused]] constexpr int QUERIES_PER_WARP = 16;
-[[maybe_unused]] constexpr int KEY_GROUP = 16;  // keys of one mma step
+[[maybe_unused]] constexpr int KEY_GROUP = 16; // keys of one mma step
 
-// Blocks that an SM shall hold: caps the registers at 128 for D = 32 and 168 for D = 64, which costs no or hardly a spill.
-[[maybe_unused]] constexpr int blocks_per_multiprocessor(int d) { return d <= 32 ? 4 : d <= 64 ? 3 : 2; }
+// Blocks that an SM shall hold: caps the registers at 128 for D = 32 and 168 for D = 64, which costs no or hardly a
+// spill.
+[[maybe_unused]] constexpr int blocks_per_multiprocessor(int d) {
+    return d <= 32 ? 4 : d <= 64 ? 3 : 2;
+}
 
 // A tile of keys or values in shared memory, [keys, D].
 template <typename S, int D>
@@ -45,13 +49,13 @@ struct Tile {
     }
 
     // Begins copying rows [firstKey, firstKey + keys); zeros beyond the row and beyond the head.
-    static __device__ __forceinline__ void begin_load(unsigned char* tile, const S* source, int tokenStride, int firstKey,
-                                                      int keys, int rowLength, int headStride) {
+    static __device__ __forceinline__ void begin_load(unsigned char* tile, const S* source, int tokenStride,
+                                                      int firstKey, int keys, int rowLength, int headStride) {
         const int chunk = static_cast<int>(threadIdx.x) % CHUNKS;
         const int step = static_cast<int>(blockDim.x) / CHUNKS;
         for (int row = static_cast<int>(threadIdx.x) / CHUNKS; row < keys; row += step) {
             const bool valid = firstKey + row < rowLength && chunk * CHUNK < headStride;
-            const S* from = valid ? row_start(source, firstKey + row, tokenStride) + chunk * CHUNK : source;
+            const void* from = valid ? row_start(source, firstKey + row, tokenStride) + chunk * CHUNK : source;
             cp_async_16(tile + offset(row, chunk), from, valid);
         }
     }
@@ -61,8 +65,8 @@ struct Tile {
 template <int D>
 struct Softmax {
     float maximum[2];
-    float sum[2];             // of this lane's keys only, until the end
-    float output[D / 8][4];   // mma accumulators: columns 8 n + 2 (lane % 4) + {0, 1} of query g, then of query g + 8
+    float sum[2];           // of this lane's keys only, until the end
+    float output[D / 8][4]; // mma accumulators: columns 8 n + 2 (lane % 4) + {0, 1} of query g, then of query g + 8
 };
 
 template <typename S, int D>
@@ -79,7 +83,8 @@ __device__ __forceinline__ void load_queries(uint32_t (&fragments)[D / 16][4], c
             const int column = step * 16 + i / 2 * 8 + pair;
             fragments[step][i] = 0;
             if (query < rowLength && column < headStride) {
-                fragments[step][i] = *reinterpret_cast<const uint32_t*>(row_start(queries, query, tokenStride) + column);
+                fragments[step][i] =
+                    *reinterpret_cast<const uint32_t*>(row_start(queries, query, tokenStride) + column);
             }
         }
     }
@@ -87,7 +92,7 @@ __device__ __forceinline__ void load_queries(uint32_t (&fragments)[D / 16][4], c
 
 // scores [16 queries, 16 * groups keys] = queries * keys^T
 template <typename S, int D>
-__device__ __forceinline__ void multiply_keys(float (&scores)[Tile<S, D>::KEYS / 8][4],
+__device__ __forceinline__ void multiply_keys(float (&scores)[Tile<S, D>::KEYS / 2],
                                               const uint32_t (&queries)[D / 16][4], const unsigned char* keys,
                                               int groups) {
     // ldmatrix tiles: keys 0-7 columns 0-7, keys 0-7 columns 8-15, keys 8-15 columns 0-7, keys 8-15 columns 8-15
@@ -96,13 +101,8 @@ __device__ __forceinline__ void multiply_keys(float (&scores)[Tile<S, D>::KEYS /
 #pragma unroll
     for (int group = 0; group < Tile<S, D>::KEYS / KEY_GROUP; group++) {
         if (group < groups) {
-            float(&low)[4] = scores[2 * group];
-            float(&high)[4] = scores[2 * group + 1];
-#pragma unroll
-            for (int i = 0; i < 4; i++) {
-                low[i] = 0.0f;
-                high[i] = 0.0f;
-            }
+            float low[4] = {};
+            float high[4] = {};
 #pragma unroll
             for (int step = 0; step < D / 16; step++) {
                 uint32_t words[4];
@@ -112,13 +112,23 @@ __device__ __forceinline__ void multiply_keys(float (&scores)[Tile<S, D>::KEYS /
                 mma_m16n8k16<S>(low, queries[step], lowKeys);
                 mma_m16n8k16<S>(high, queries[step], highKeys);
             }
+#pragma unroll
+            for (int i = 0; i < 4; i++) {
+                scores[group * 8 + i] = low[i];
+                scores[group * 8 + 4 + i] = high[i];
+            }
+        } else {
+#pragma unroll
+            for (int i = 0; i < 8; i++) {
+                scores[group * 8 + i] = -INFINITY;
+            }
         }
     }
 }
 
 // output [16 queries, D] += weights [16 queries, 16 * groups keys] * values
 template <typename S, int D>
-__device__ __forceinline__ void multiply_values(float (&output)[D / 8][4], const float (&weights)[Tile<S, D>::KEYS / 8][4],
+__device__ __forceinline__ void multiply_values(float (&output)[D / 8][4], const float (&weights)[Tile<S, D>::KEYS / 2],
                                                 const unsigned char* values, int groups) {
     // ldmatrix tiles, each transposed: keys 0-7 columns 0-7, keys 8-15 columns 0-7, keys 0-7 columns 8-15, ...
     const int row = lane_index() / 8 % 2 * 8 + lane_index() % 8;
@@ -126,16 +136,16 @@ __device__ __forceinline__ void multiply_values(float (&output)[D / 8][4], const
 #pragma unroll
     for (int group = 0; group < Tile<S, D>::KEYS / KEY_GROUP; group++) {
         if (group < groups) {
-            const float(&low)[4] = weights[2 * group];
-            const float(&high)[4] = weights[2 * group + 1];
             // Accumulators of two neighbouring 8-column tiles are laid out as one left operand of 16 columns.
-            const uint32_t words[4] = {pack_pair<S>(low[0], low[1]), pack_pair<S>(low[2], low[3]),
-                                       pack_pair<S>(high[0], high[1]), pack_pair<S>(high[2], high[3])};
+            uint32_t words[4];
+#pragma unroll
+            for (int i = 0; i < 4; i++) {
+                words[i] = pack_pair<S>(weights[group * 8 + 2 * i], weights[group * 8 + 2 * i + 1]);
+            }
 #pragma unroll
             for (int step = 0; step < D / 16; step++) {
                 uint32_t valueWords[4];
-                ldmatrix_x4_trans(valueWords,
-                                  values + Tile<S, D>::offset(group * KEY_GROUP + row, step * 2 + half));
+                ldmatrix_x4_trans(valueWords, values + Tile<S, D>::offset(group * KEY_GROUP + row, step * 2 + half));
                 const uint32_t lowColumns[2] = {valueWords[0], valueWords[1]};
                 const uint32_t highColumns[2] = {valueWords[2], valueWords[3]};
                 mma_m16n8k16<S>(output[2 * step], words, lowColumns);
@@ -145,45 +155,40 @@ __device__ __forceinline__ void multiply_values(float (&output)[D / 8][4], const
     }
 }
 
-// Dot products to softmax weights; the state moves to the new maximum.
-template <int D, int TILES>
-__device__ __forceinline__ void online_softmax_step(Softmax<D>& state, float (&scores)[TILES][4], const ScoreRules& rules,
+// Dot products to softmax weights; the state moves to the new maximum. Score 4 n + i is that of query g + i / 2 * 8 and
+// key 8 n + 2 (lane % 4) + i % 2 of the tile. Scores of groups that are not there are -inf.
+template <int D, int N>
+__device__ __forceinline__ void online_softmax_step(Softmax<D>& state, float (&scores)[N], const ScoreRules& rules,
                                                     int firstQuery, int firstKey, int groups, int rowLength) {
-    const int query = firstQuery + lane_index() / 4;
-    const int key = firstKey + lane_index() % 4 * 2;
-    const int endKey = firstKey + groups * KEY_GROUP;
-    const bool plain = rules.plain();
-    const bool allSeen =
-        endKey <= rowLength && rules.all_seen(firstQuery, firstQuery + QUERIES_PER_WARP - 1, firstKey, endKey - 1);
+    const auto place = [&](int i) {
+        return ScorePlace{firstQuery + lane_index() / 4 + i / 2 % 2 * 8,
+                          firstKey + lane_index() % 4 * 2 + i / 4 * 8 + i % 2};
+    };
     // Of a plain score the scale is left to the exponent, where it costs nothing.
+    const bool plain = rules.plain();
     const float factor = plain ? rules.scale : 1.0f;
-
-    float tileMaximum[2] = {-INFINITY, -INFINITY};
-#pragma unroll
-    for (int tile = 0; tile < TILES; tile++) {
-        if (tile / 2 < groups) {
-#pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const int thisQuery = query + i / 2 * 8;
-                const int thisKey = key + tile * 8 + i % 2;
-                if (!plain) {
-                    scores[tile][i] = rules.score(scores[tile][i], thisQuery, thisKey);
-                }
-                if (!allSeen && (thisKey >= rowLength || !rules.sees(thisQuery, thisKey))) {
-                    scores[tile][i] = -INFINITY;
-                }
-                tileMaximum[i / 2] = fmaxf(tileMaximum[i / 2], scores[tile][i]);
-            }
-        }
+    if (!plain) {
+        rules.apply(scores, place);
     }
+    const int endKey = firstKey + groups * KEY_GROUP;
+    if (!plain || endKey > rowLength ||
+        !rules.all_seen(firstQuery, firstQuery + QUERIES_PER_WARP - 1, firstKey, endKey - 1)) {
+        rules.mask(scores, min(rowLength, endKey), place);
+    }
+
     float base[2];
 #pragma unroll
     for (int half = 0; half < 2; half++) {
+        float maximum = state.maximum[half];
+#pragma unroll
+        for (int i = 0; i < N; i++) {
+            if (i / 2 % 2 == half) {
+                maximum = fmaxf(maximum, scores[i]);
+            }
+        }
         // the four lanes of a query
-        float maximum = tileMaximum[half];
         maximum = fmaxf(maximum, __shfl_xor_sync(ALL_LANES, maximum, 1));
         maximum = fmaxf(maximum, __shfl_xor_sync(ALL_LANES, maximum, 2));
-        maximum = fmaxf(maximum, state.maximum[half]);
         base[half] = exponent_base(maximum) * factor;
         const float correction = exp2_of(state.maximum[half] * factor - base[half]);
         state.maximum[half] = maximum;
@@ -195,22 +200,16 @@ __device__ __forceinline__ void online_softmax_step(Softmax<D>& state, float (&s
         }
     }
 #pragma unroll
-    for (int tile = 0; tile < TILES; tile++) {
-        if (tile / 2 < groups) {
-#pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const float weight = exp2_of(scores[tile][i] * factor - base[i / 2]);
-                scores[tile][i] = weight;
-                state.sum[i / 2] += weight;
-            }
-        }
+    for (int i = 0; i < N; i++) {
+        scores[i] = exp2_of(scores[i] * factor - base[i / 2 % 2]);
+        state.sum[i / 2 % 2] += scores[i];
     }
 }
 
 // out [T, A * P]; columns in [d, P) are zero because those of the values are
 template <typename S, int D>
-__device__ __forceinline__ void store_output(S* out, const Softmax<D>& state, int outStride, int firstQuery, int rowLength,
-                                             int headStride) {
+__device__ __forceinline__ void store_output(S* out, const Softmax<D>& state, int outStride, int firstQuery,
+                                             int rowLength, int headStride) {
     const int pair = lane_index() % 4 * 2;
 #pragma unroll
     for (int half = 0; half < 2; half++) {
@@ -257,7 +256,8 @@ __device__ __forceinline__ void attend(S* out, const S* qkv, const AttentionPara
         unsigned char* tile = shared + stage * 2 * tileBytes;
         const int count = groups_of(tileFirst) * KEY_GROUP;
         KeyTile::begin_load(tile, keys, block.tokenStride, tileFirst, count, block.rowLength, p.headStride);
-        KeyTile::begin_load(tile + tileBytes, values, block.tokenStride, tileFirst, count, block.rowLength, p.headStride);
+        KeyTile::begin_load(tile + tileBytes, values, block.tokenStride, tileFirst, count, block.rowLength,
+                            p.headStride);
         cp_async_commit();
     };
     begin_load(firstKey, 0);
@@ -295,7 +295,7 @@ __device__ __forceinline__ void attend(S* out, const S* qkv, const AttentionPara
         if (tileFirst < warpEndKey && tileFirst + KeyTile::KEYS > warpFirstKey) {
             const unsigned char* tile = shared + stage * 2 * tileBytes;
             const int groups = groups_of(tileFirst);
-            float scores[KeyTile::KEYS / 8][4];
+            float scores[KeyTile::KEYS / 2]; // a lane's share of [16 queries, KEYS]
             multiply_keys<S, D>(scores, queries, tile, groups);
             online_softmax_step<D>(state, scores, rules, warpFirst, tileFirst, groups, block.rowLength);
             multiply_values<S, D>(state.output, scores, tile + tileBytes, groups);
@@ -304,30 +304,31 @@ __device__ __forceinline__ void attend(S* out, const S* qkv, const AttentionPara
     store_output<S, D>(block.output(out, p), state, p.heads * p.headStride, warpFirst, block.rowLength, p.headStride);
 }
 
-}  // namespace tensor_core_attention
+} // namespace tensor_core_attention
 
 #if defined(EMBED4J_EMULATED) || !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
 #define ATTEND(S, D, out, qkv, parameters) tensor_core_attention::attend<S, D>(out, qkv, parameters)
 #else
-// sm_75 has neither these instructions nor the registers' worth of shared memory; the host takes the other kernel there.
+// sm_75 has neither these instructions nor the registers' worth of shared memory; the host takes the other kernel
+// there.
 #define ATTEND(S, D, out, qkv, parameters) __trap()
 #endif
 
-#define INSTANTIATE_SIZE(SUFFIX, S, D)                                                                                      \
-    extern "C" __global__ void __launch_bounds__(tensor_core_attention::MAX_BLOCK,                                          \
-                                                 tensor_core_attention::blocks_per_multiprocessor(D))                       \
-        attention_packed_mma_##SUFFIX##_d##D(                                                                               \
-        S* out, const S* qkv, const int* shape, const int* cuSeqLens, const int* work, const float* distanceBias,           \
-        int biasReach, const float* alibiSlopes, float scale, float softcap, int causal, int window, int heads,             \
-        int keyValueHeads, int headStride) {                                                                                \
-        ATTEND(S, D, out, qkv,                                                                                              \
-               (AttentionParameters{shape, cuSeqLens, work, distanceBias, biasReach, alibiSlopes, scale, softcap,           \
-                                    causal != 0, window, heads, keyValueHeads, headStride}));                               \
+#define INSTANTIATE_SIZE(SUFFIX, S, D)                                                                            \
+    extern "C" __global__ void __launch_bounds__(tensor_core_attention::MAX_BLOCK,                                \
+                                                 tensor_core_attention::blocks_per_multiprocessor(D))             \
+        attention_packed_mma_##SUFFIX##_d##D(S* out, const S* qkv, const int* shape, const int* cuSeqLens,        \
+                                             const int* work, const float* distanceBias, int biasReach,           \
+                                             const float* alibiSlopes, float scale, float softcap, int causal,    \
+                                             int window, int heads, int keyValueHeads, int headStride) {          \
+        ATTEND(S, D, out, qkv,                                                                                    \
+               (AttentionParameters{shape, cuSeqLens, work, distanceBias, biasReach, alibiSlopes, scale, softcap, \
+                                    causal != 0, window, heads, keyValueHeads, headStride}));                     \
     }
-#define INSTANTIATE(SUFFIX, S)         \
-    INSTANTIATE_SIZE(SUFFIX, S, 32)    \
-    INSTANTIATE_SIZE(SUFFIX, S, 64)    \
-    INSTANTIATE_SIZE(SUFFIX, S, 128)   \
+#define INSTANTIATE(SUFFIX, S)       \
+    INSTANTIATE_SIZE(SUFFIX, S, 32)  \
+    INSTANTIATE_SIZE(SUFFIX, S, 64)  \
+    INSTANTIATE_SIZE(SUFFIX, S, 128) \
     INSTANTIATE_SIZE(SUFFIX, S, 256)
 INSTANTIATE(fp16, __half)
 INSTANTIATE(bf16, __nv_bfloat16)

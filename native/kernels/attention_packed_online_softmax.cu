@@ -2,16 +2,16 @@
 //
 // Attention over packed rows without tensor cores: any storage type, any head size up to 256, any device.
 //
-// Idea: a block takes 32 queries of one row and head and walks over the keys it can see, 32 at a time, keeping a running
-// maximum, a running sum and a running output for each query (online softmax: Milakov and Gimelshein, "Online normalizer
-// calculation for softmax", 2018). A warp owns 8 queries. For the scores a lane is a key, so the maximum is one butterfly;
-// for the output a lane is a column (or two). Keys and values pass through shared memory as fp32 in slices of up to 64
-// columns, so shared memory depends neither on the row's length nor much on the head's size.
-// Cost: 4 * S * d flops a query and head; per 4 columns a lane reads 9 vectors from shared memory for 32 multiply-adds.
-// Key blocks outside the causal triangle or the window are not visited.
+// Idea: a block takes 32 queries of one row and head and walks over the keys it can see, 32 at a time, keeping a
+// running maximum, a running sum and a running output for each query (online softmax: Milakov and Gimelshein, "Online
+// normalizer calculation for softmax", 2018). A warp owns 8 queries. For the scores a lane is a key, so the maximum is
+// one butterfly; for the output a lane is a column (or two). Keys and values pass through shared memory as fp32 in
+// slices of up to 64 columns, so shared memory depends neither on the row's length nor much on the head's size. Cost: 4
+// * S * d flops a query and head; per 4 columns a lane reads 9 vectors from shared memory for 32 multiply-adds. Key
+// blocks outside the causal triangle or the window are not visited.
 //
-// Launch: grid.x = bound of work items, grid.y = heads, block 128, dynamic shared memory 128 * headStride + 12800 bytes.
-// A work item is (row, first query) and covers 32 queries (QUERIES_PER_BLOCK).
+// Launch: grid.x = bound of work items, grid.y = heads, block 128, dynamic shared memory 128 * headStride + 12800
+// bytes. A work item is (row, first query) and covers 32 queries (QUERIES_PER_BLOCK).
 #include "device/attention_scores.cuh"
 
 namespace online_softmax {
@@ -21,12 +21,12 @@ constexpr int BLOCK = 128;
 constexpr int QUERIES_PER_WARP = QUERIES_PER_BLOCK / (BLOCK / WARP);
 constexpr int KEYS = WARP;
 constexpr int MAX_SLICE = 2 * WARP;
-constexpr int PAD = 4;  // a row stride of 4 modulo 32 words: the lanes' float4 reads of a column hit different banks
+constexpr int PAD = 4; // a row stride of 4 modulo 32 words: the lanes' float4 reads of a column hit different banks
 
 struct Shared {
-    float* queries;  // [32, P]
-    float* tile;     // [32 keys, slice + PAD]: a slice of the keys or of the values
-    float* weights;  // [32 keys, 8 queries] of this warp
+    float* queries; // [32, P]
+    float* tile;    // [32 keys, slice + PAD]: a slice of the keys or of the values
+    float* weights; // [32 keys, 8 queries] of this warp
 
     __device__ __forceinline__ Shared(unsigned char* memory, int headStride)
         : queries(reinterpret_cast<float*>(memory)),
@@ -52,7 +52,8 @@ __device__ __forceinline__ void load_tile(float* tile, const S* source, int toke
 
 // P <= SLICES * SLICE; a lane owns columns lane, lane + 32 (if SLICE = 64) of each slice.
 template <typename S, int SLICES, int SLICE>
-__device__ __forceinline__ void attend(S* out, const S* qkv, const AttentionParameters& p, const AttentionBlock& block) {
+__device__ __forceinline__ void attend(S* out, const S* qkv, const AttentionParameters& p,
+                                       const AttentionBlock& block) {
     constexpr int COLUMNS = SLICE / WARP;
     const Shared shared(dynamic_shared_memory(), p.headStride);
     const ScoreRules rules(p, block.head);
@@ -77,8 +78,8 @@ __device__ __forceinline__ void attend(S* out, const S* qkv, const AttentionPara
     const int warpFirstKey = rules.first_key(warpFirst);
     const int warpEndKey = warpLast < warpFirst ? 0 : rules.end_key(warpLast, block.rowLength);
 
-    float maximum[QUERIES_PER_WARP];  // the same in all lanes
-    float sum[QUERIES_PER_WARP];      // of this lane's keys only, until the end
+    float maximum[QUERIES_PER_WARP]; // the same in all lanes
+    float sum[QUERIES_PER_WARP];     // of this lane's keys only, until the end
     float output[SLICES][QUERIES_PER_WARP][COLUMNS];
 #pragma unroll
     for (int q = 0; q < QUERIES_PER_WARP; q++) {
@@ -124,16 +125,15 @@ __device__ __forceinline__ void attend(S* out, const S* qkv, const AttentionPara
         }
 
         if (takesPart) {
-            const int key = firstKey + lane_index();
+            const auto place = [&](int q) { return ScorePlace{warpFirst + q, firstKey + lane_index()}; };
+            rules.apply(scores, place);
+            rules.mask(scores, block.rowLength, place);
 #pragma unroll
             for (int q = 0; q < QUERIES_PER_WARP; q++) {
-                const int query = warpFirst + q;
-                const bool visible = key < block.rowLength && rules.sees(query, key);
-                const float score = visible ? rules.score(scores[q], query, key) : -INFINITY;
-                const float newMaximum = fmaxf(maximum[q], warp_max(score));
+                const float newMaximum = fmaxf(maximum[q], warp_max(scores[q]));
                 const float base = exponent_base(newMaximum);
                 const float correction = exp2_of(maximum[q] - base);
-                const float weight = exp2_of(score - base);
+                const float weight = exp2_of(scores[q] - base);
                 maximum[q] = newMaximum;
                 sum[q] = sum[q] * correction + weight;
                 shared.weights[lane_index() * QUERIES_PER_WARP + q] = weight;
@@ -177,7 +177,7 @@ __device__ __forceinline__ void attend(S* out, const S* qkv, const AttentionPara
     S* outRows = block.output(out, p);
 #pragma unroll
     for (int q = 0; q < QUERIES_PER_WARP; q++) {
-        const float total = warp_sum(sum[q]);
+        const float inverse = 1.0f / warp_sum(sum[q]);
         S* outRow = row_start(outRows, warpFirst + q, p.heads * headStride);
 #pragma unroll
         for (int slice = 0; slice < SLICES; slice++) {
@@ -185,7 +185,7 @@ __device__ __forceinline__ void attend(S* out, const S* qkv, const AttentionPara
             for (int c = 0; c < COLUMNS; c++) {
                 const int column = slice * SLICE + lane_index() + c * WARP;
                 if (warpFirst + q <= warpLast && column < headStride) {
-                    outRow[column] = from_float<S>(output[slice][q][c] / total);
+                    outRow[column] = from_float<S>(output[slice][q][c] * inverse);
                 }
             }
         }
@@ -210,17 +210,17 @@ __device__ __forceinline__ void attend_any_head_size(S* out, const S* qkv, const
     }
 }
 
-}  // namespace online_softmax
+} // namespace online_softmax
 
-#define INSTANTIATE(SUFFIX, S)                                                                                             \
-    extern "C" __global__ void __launch_bounds__(online_softmax::BLOCK, 4) attention_packed_online_softmax_##SUFFIX(          \
-        S* out, const S* qkv, const int* shape, const int* cuSeqLens, const int* work, const float* distanceBias,          \
-        int biasReach, const float* alibiSlopes, float scale, float softcap, int causal, int window, int heads,            \
-        int keyValueHeads, int headStride) {                                                                               \
-        online_softmax::attend_any_head_size<S>(                                                                           \
-            out, qkv,                                                                                                      \
-            AttentionParameters{shape, cuSeqLens, work, distanceBias, biasReach, alibiSlopes, scale, softcap,              \
-                                causal != 0, window, heads, keyValueHeads, headStride});                                   \
+#define INSTANTIATE(SUFFIX, S)                                                                                       \
+    extern "C" __global__ void __launch_bounds__(online_softmax::BLOCK, 4) attention_packed_online_softmax_##SUFFIX( \
+        S* out, const S* qkv, const int* shape, const int* cuSeqLens, const int* work, const float* distanceBias,    \
+        int biasReach, const float* alibiSlopes, float scale, float softcap, int causal, int window, int heads,      \
+        int keyValueHeads, int headStride) {                                                                         \
+        online_softmax::attend_any_head_size<S>(                                                                     \
+            out, qkv,                                                                                                \
+            AttentionParameters{shape, cuSeqLens, work, distanceBias, biasReach, alibiSlopes, scale, softcap,        \
+                                causal != 0, window, heads, keyValueHeads, headStride});                             \
     }
 EMBED4J_FOR_EACH_STORAGE_TYPE(INSTANTIATE)
 #undef INSTANTIATE

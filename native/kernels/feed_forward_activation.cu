@@ -4,11 +4,11 @@
 //   plain: x[:, :width] = act(x + bias)                        x [T, stride], bias [width]
 //   gated: x[:, :width] = act(gate + gateBias) * (up + upBias) a row holds gate [width], then up [width]; bias likewise
 //
-// Idea: elementwise, 8 elements a thread; bound by memory (plain: read and write once). The erf form of GELU is exact, no
-// tanh approximation stands in for it.
+// Idea: elementwise, 8 elements a thread; bound by memory (plain: read and write once). The erf form of GELU is exact,
+// no tanh approximation stands in for it.
 //
-// `width` is the padded width. Padding is zero before and, since act(0) = 0 for all but the sigmoid, zero after; a plain
-// sigmoid leaves 0.5 there, which the zero rows of the next weight matrix cancel.
+// `width` is the padded width. Padding is zero before and, since act(0) = 0 for all but the sigmoid, zero after; a
+// plain sigmoid leaves 0.5 there, which the zero rows of the next weight matrix cancel.
 //
 // Launch: grid.x = ceil(rows * width / 8 / 256), block 256; rows * width / 8 below 2^32.
 #include "device/storage.cuh"
@@ -102,10 +102,10 @@ __device__ __forceinline__ void feed_forward_activation(S* x, const int* count, 
     }
 }
 
-#define INSTANTIATE(SUFFIX, S)                                                                                      \
-    extern "C" __global__ void __launch_bounds__(256) feed_forward_activation_##SUFFIX(                             \
-        S* x, const int* count, const float* bias, int activation, int gated, int width, int stride) {              \
-        feed_forward_activation<S>(x, count, bias, activation, gated != 0, width, stride);                          \
+#define INSTANTIATE(SUFFIX, S)                                                                         \
+    extern "C" __global__ void __launch_bounds__(256) feed_forward_activation_##SUFFIX(                \
+        S* x, const int* count, const float* bias, int activation, int gated, int width, int stride) { \
+        feed_forward_activation<S>(x, count, bias, activation, gated != 0, width, stride);             \
     }
 EMBED4J_FOR_EACH_STORAGE_TYPE(INSTANTIATE)
 #undef INSTANTIATE

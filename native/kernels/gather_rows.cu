@@ -22,10 +22,10 @@ __device__ __forceinline__ void gather_rows(S* out, const int* count, const S* i
     }
 }
 
-#define INSTANTIATE(SUFFIX, S)                                                                       \
-    extern "C" __global__ void __launch_bounds__(ROW_BLOCK)                                          \
-        gather_rows_##SUFFIX(S* out, const int* count, const S* in, const int* index, int stride) {  \
-        gather_rows<S>(out, count, in, index, stride);                                               \
+#define INSTANTIATE(SUFFIX, S)                                                                      \
+    extern "C" __global__ void __launch_bounds__(ROW_BLOCK)                                         \
+        gather_rows_##SUFFIX(S* out, const int* count, const S* in, const int* index, int stride) { \
+        gather_rows<S>(out, count, in, index, stride);                                              \
     }
 EMBED4J_FOR_EACH_STORAGE_TYPE(INSTANTIATE)
 #undef INSTANTIATE

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // From token vectors to one vector a row, in fp32, optionally of unit length.
-// Pools tokens [cuSeqLens[b] + poolStarts[b], cuSeqLens[b + 1]) of row b; only the first `dimension` columns are made, and
-// the norm is theirs. The twin is io.embed4j.core.math.PoolingHead.
+// Pools tokens [cuSeqLens[b] + poolStarts[b], cuSeqLens[b + 1]) of row b; only the first `dimension` columns are made,
+// and the norm is theirs. The twin is io.embed4j.core.math.PoolingHead.
 //
 // Idea: one block a row. The block's columns are swept 256 at a time (8 a lane); its warps share out the tokens and add
 // their sums in a fixed order, so a row's bits do not depend on its neighbours. Reads the pooled tokens once.
@@ -28,11 +28,11 @@ constexpr int POOL_COLUMNS = WARP * CHUNK;
 constexpr int POOL_UNROLL = 4;
 
 struct PooledTokens {
-    int rowStart;  // first token of the row: places count from here
+    int rowStart; // first token of the row: places count from here
     int from;
     int end;
     float divisor;
-    bool byPlace;  // weigh by the place in the row, from 1
+    bool byPlace; // weigh by the place in the row, from 1
     bool maximum;
 };
 
@@ -64,7 +64,9 @@ __device__ __forceinline__ PooledTokens pooled_tokens(int row, const int* cuSeqL
 }
 
 // Unlike fmaxf this keeps NaN, which tells the host that an activation overflowed.
-__device__ __forceinline__ float max_or_nan(float a, float b) { return a > b || a != a ? a : b; }
+__device__ __forceinline__ float max_or_nan(float a, float b) {
+    return a > b || a != a ? a : b;
+}
 
 // One lane's 8 columns over the tokens of its warp.
 template <typename S>
@@ -112,8 +114,8 @@ __device__ __forceinline__ void pool_columns(const PooledTokens& tokens, const S
 
 template <typename S>
 static __device__ __forceinline__ void pool_rows(float* out, const int* shape, const S* hidden, const int* cuSeqLens,
-                                          const int* poolStarts, int mode, int stride, int outStride, int outOffset,
-                                          int dimension, bool normalize) {
+                                                 const int* poolStarts, int mode, int stride, int outStride,
+                                                 int outOffset, int dimension, bool normalize) {
     // One row of partial results a warp.
     __shared__ float partial[POOL_MAX_WARPS][POOL_COLUMNS];
     __shared__ float partialSquares[POOL_MAX_WARPS];
@@ -144,7 +146,7 @@ static __device__ __forceinline__ void pool_rows(float* out, const int* shape, c
             squares += value * value;
             outRow[firstColumn + i] = value;
         }
-        __syncthreads();  // the next sweep overwrites `partial`
+        __syncthreads(); // the next sweep overwrites `partial`
     }
     if (!normalize) {
         return;
@@ -159,19 +161,19 @@ static __device__ __forceinline__ void pool_rows(float* out, const int* shape, c
         total += partialSquares[warp];
     }
     const float norm = fmaxf(sqrtf(total), 1e-12f);
-    // Thread i wrote columns i, i + threads, ... of each sweep: where the block has fewer threads than a sweep has columns,
-    // that is still column i modulo the number of threads, so each thread scales what it wrote itself.
+    // Thread i wrote columns i, i + threads, ... of each sweep: where the block has fewer threads than a sweep has
+    // columns, that is still column i modulo the number of threads, so each thread scales what it wrote itself.
     for (int column = static_cast<int>(threadIdx.x); column < dimension; column += threads) {
         outRow[column] /= norm;
     }
 }
 
-#define INSTANTIATE(SUFFIX, S)                                                                                          \
-    extern "C" __global__ void __launch_bounds__(POOL_MAX_BLOCK) pool_rows_##SUFFIX(                                    \
-        float* out, const int* shape, const S* hidden, const int* cuSeqLens, const int* poolStarts, int mode,           \
-        [[maybe_unused]] int width, int stride, int outStride, int outOffset, int dimension, int normalize) {           \
-        pool_rows<S>(out, shape, hidden, cuSeqLens, poolStarts, mode, stride, outStride, outOffset, dimension,          \
-                     normalize != 0);                                                                                   \
+#define INSTANTIATE(SUFFIX, S)                                                                                 \
+    extern "C" __global__ void __launch_bounds__(POOL_MAX_BLOCK) pool_rows_##SUFFIX(                           \
+        float* out, const int* shape, const S* hidden, const int* cuSeqLens, const int* poolStarts, int mode,  \
+        [[maybe_unused]] int width, int stride, int outStride, int outOffset, int dimension, int normalize) {  \
+        pool_rows<S>(out, shape, hidden, cuSeqLens, poolStarts, mode, stride, outStride, outOffset, dimension, \
+                     normalize != 0);                                                                          \
     }
 EMBED4J_FOR_EACH_STORAGE_TYPE(INSTANTIATE)
 #undef INSTANTIATE

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// From the output of the QKV projection to what attention reads, in place: bias, then RMS norm of each query and key head
-// (where the model has one), then rotation of queries and keys by their position (rotary embedding).
+// From the output of the QKV projection to what attention reads, in place: bias, then RMS norm of each query and key
+// head (where the model has one), then rotation of queries and keys by their position (rotary embedding).
 //
-// qkv [T, (A + 2K) * P]: A query heads, K key heads, K value heads, each P wide of which d are used; P - d zeros stay zeros.
+// qkv [T, (A + 2K) * P]: A query heads, K key heads, K value heads, each P wide of which d are used; P - d zeros stay
+// zeros.
 //
 // Idea: a warp holds one head of one token in registers, so that norm and rotation need no second pass. The R rotated
-// columns are pairs, (i, i + R/2) in halves or (2i, 2i + 1) as neighbours; a lane owns whole pairs, so none is exchanged.
-// Cost: reads and writes [T, (A + 2K) * d] once (without a bias values are not touched).
+// columns are pairs, (i, i + R/2) in halves or (2i, 2i + 1) as neighbours; a lane owns whole pairs, so none is
+// exchanged. Cost: reads and writes [T, (A + 2K) * d] once (without a bias values are not touched).
 //
 // Launch: grid.x = tokens, grid.y = ceil((A + 2K) / 4), block 128: one warp a head. d <= 256.
 #include "device/warp.cuh"
@@ -16,8 +17,8 @@ constexpr int MAX_HEAD_SIZE = 256;
 constexpr int MAX_PAIRS_PER_LANE = MAX_HEAD_SIZE / 2 / WARP;
 
 struct Rotary {
-    const float* cosines;  // [positions, dimension / 2], nullable: no rotation
-    const float* sines;    // likewise
+    const float* cosines; // [positions, dimension / 2], nullable: no rotation
+    const float* sines;   // likewise
     int dimension;
     bool neighbours;
 };
@@ -39,8 +40,9 @@ __device__ __forceinline__ ColumnPair column_pair(int i, const Rotary& rotary) {
 
 template <typename S>
 __device__ __forceinline__ void qkv_bias_rotary(S* qkv, const int* count, const float* bias, const int* positions,
-                                                Rotary rotary, const float* queryGain, const float* keyGain, float epsilon,
-                                                int heads, int keyValueHeads, int headSize, int headStride) {
+                                                Rotary rotary, const float* queryGain, const float* keyGain,
+                                                float epsilon, int heads, int keyValueHeads, int headSize,
+                                                int headStride) {
     const int token = static_cast<int>(blockIdx.x);
     const int head = static_cast<int>(blockIdx.y) * ROWS_PER_BLOCK + warp_index();
     const int allHeads = heads + 2 * keyValueHeads;
@@ -109,14 +111,14 @@ __device__ __forceinline__ void qkv_bias_rotary(S* qkv, const int* count, const 
     }
 }
 
-#define INSTANTIATE(SUFFIX, S)                                                                                            \
-    extern "C" __global__ void __launch_bounds__(ROW_BLOCK) qkv_bias_rotary_##SUFFIX(                                     \
-        S* qkv, const int* count, const float* bias, const int* positions, const float* cosines, const float* sines,      \
-        int rotaryDimension, int neighbours, const float* queryGain, const float* keyGain, float epsilon, int heads,      \
-        int keyValueHeads, int headSize, int headStride) {                                                                \
-        qkv_bias_rotary<S>(qkv, count, bias, positions,                                                                   \
-                           Rotary{cosines, sines, cosines == nullptr ? 0 : rotaryDimension, neighbours != 0}, queryGain,  \
-                           keyGain, epsilon, heads, keyValueHeads, headSize, headStride);                                 \
+#define INSTANTIATE(SUFFIX, S)                                                                                       \
+    extern "C" __global__ void __launch_bounds__(ROW_BLOCK) qkv_bias_rotary_##SUFFIX(                                \
+        S* qkv, const int* count, const float* bias, const int* positions, const float* cosines, const float* sines, \
+        int rotaryDimension, int neighbours, const float* queryGain, const float* keyGain, float epsilon, int heads, \
+        int keyValueHeads, int headSize, int headStride) {                                                           \
+        qkv_bias_rotary<S>(qkv, count, bias, positions,                                                              \
+                           Rotary{cosines, sines, cosines == nullptr ? 0 : rotaryDimension, neighbours != 0},        \
+                           queryGain, keyGain, epsilon, heads, keyValueHeads, headSize, headStride);                 \
     }
 EMBED4J_FOR_EACH_STORAGE_TYPE(INSTANTIATE)
 #undef INSTANTIATE

@@ -2,11 +2,11 @@
 //
 // Residual connection and norm: s = x + xBias + residual; sum = s; normed = norm(s)
 //
-// Idea: everything between two GEMMs in one pass, one warp a token: 2 reads and 1 write (post-norm) or 2 (pre-norm, which
-// goes on with s). The norm sees s before it is rounded to the storage type.
+// Idea: everything between two GEMMs in one pass, one warp a token: 2 reads and 1 write (post-norm) or 2 (pre-norm,
+// which goes on with s). The norm sees s before it is rounded to the storage type.
 //
-// `sum` may alias `residual` and `normed` may alias `x`: a warp reads a chunk for the last time before it writes it, and no
-// other warp touches the row. So these pointers carry no __restrict__.
+// `sum` may alias `residual` and `normed` may alias `x`: a warp reads a chunk for the last time before it writes it,
+// and no other warp touches the row. So these pointers carry no __restrict__.
 //
 // Launch: grid.x = ceil(rows / 4), block 128.
 #include "device/row_norm.cuh"
@@ -18,17 +18,17 @@ __device__ __forceinline__ void residual_norm(S* sum, S* normed, const int* coun
     if (row >= *count) {
         return;
     }
-    // sum, normed, x, residual [rows, stride]; xBias [width]
+    // sum, normed, x, residual [rows, stride]; xBias [stride], what is beyond the width does not matter
     const S* xRow = row_start(x, row, stride);
     const S* residualRow = residual == nullptr ? nullptr : row_start(residual, row, stride);
     S* sumRow = sum == nullptr ? nullptr : row_start(sum, row, stride);
     S* normedRow = normed == nullptr ? nullptr : row_start(normed, row, stride);
 
-    const auto load = [&](int column, float(&values)[CHUNK]) {
+    const auto load = [&](int column, float (&values)[CHUNK]) {
         float addend[CHUNK];
         load_chunk(xRow + column, values);
         if (xBias != nullptr) {
-            load_vector_chunk(xBias, column, width, addend);
+            load_chunk(xBias + column, addend);
 #pragma unroll
             for (int i = 0; i < CHUNK; i++) {
                 values[i] += addend[i];
@@ -42,7 +42,7 @@ __device__ __forceinline__ void residual_norm(S* sum, S* normed, const int* coun
             }
         }
     };
-    const auto store = [&](int column, const float(&values)[CHUNK], const float(&normedValues)[CHUNK]) {
+    const auto store = [&](int column, const float (&values)[CHUNK], const float (&normedValues)[CHUNK]) {
         if (sumRow != nullptr) {
             store_chunk(sumRow + column, values);
         }
@@ -53,12 +53,12 @@ __device__ __forceinline__ void residual_norm(S* sum, S* normed, const int* coun
     norm_row(norm, width, stride, load, store);
 }
 
-#define INSTANTIATE(SUFFIX, S)                                                                                           \
-    extern "C" __global__ void __launch_bounds__(ROW_BLOCK) residual_norm_##SUFFIX(                                      \
-        S* sum, S* normed, const int* count, const S* x, const float* xBias, const S* residual, const float* gain,       \
-        const float* bias, float epsilon, int rmsNorm, int width, int stride) {                                          \
-        residual_norm<S>(sum, normed, count, x, xBias, residual, NormParameters{gain, bias, epsilon, rmsNorm != 0},      \
-                         width, stride);                                                                                 \
+#define INSTANTIATE(SUFFIX, S)                                                                                      \
+    extern "C" __global__ void __launch_bounds__(ROW_BLOCK) residual_norm_##SUFFIX(                                 \
+        S* sum, S* normed, const int* count, const S* x, const float* xBias, const S* residual, const float* gain,  \
+        const float* bias, float epsilon, int rmsNorm, int width, int stride) {                                     \
+        residual_norm<S>(sum, normed, count, x, xBias, residual, NormParameters{gain, bias, epsilon, rmsNorm != 0}, \
+                         width, stride);                                                                            \
     }
 EMBED4J_FOR_EACH_STORAGE_TYPE(INSTANTIATE)
 #undef INSTANTIATE

@@ -20,10 +20,10 @@ __device__ __forceinline__ void tokens_to_fp32(float* out, const int* count, con
     }
 }
 
-#define INSTANTIATE(SUFFIX, S)                                                                       \
-    extern "C" __global__ void __launch_bounds__(ROW_BLOCK)                                          \
-        tokens_to_fp32_##SUFFIX(float* out, const int* count, const S* in, int width, int stride) {  \
-        tokens_to_fp32<S>(out, count, in, width, stride);                                            \
+#define INSTANTIATE(SUFFIX, S)                                                                      \
+    extern "C" __global__ void __launch_bounds__(ROW_BLOCK)                                         \
+        tokens_to_fp32_##SUFFIX(float* out, const int* count, const S* in, int width, int stride) { \
+        tokens_to_fp32<S>(out, count, in, width, stride);                                           \
     }
 EMBED4J_FOR_EACH_STORAGE_TYPE(INSTANTIATE)
 #undef INSTANTIATE

@@ -1,25 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What both attention kernels agree on: the layout of their input, which keys a query sees, and how a dot product becomes
-// a score. Scores are in units of log2, so that softmax needs exp2 only; the factor is folded into scale, cap and slope.
+// What both attention kernels agree on: the layout of their input, which keys a query sees, and how a dot product
+// becomes a score. Scores are in units of log2, so that softmax needs exp2 only; the factor is folded into scale, cap
+// and slope.
 #pragma once
 
 #include "warp.cuh"
 
 constexpr float LOG2_E = 1.4426950408889634f;
 
+// 2^x. The instruction by itself: exp2f wraps it to keep subnormal results, which a softmax weight may lose.
+__device__ __forceinline__ float exp2_of(float x) {
+#ifdef EMBED4J_EMULATED
+    return exp2f(x);
+#else
+    float y;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+#endif
+}
+
+// (e^2x - 1) / (e^2x + 1). About 1e-7 of absolute error; tanhf is several times as long and there are 32 a lane.
+__device__ __forceinline__ float tanh_of(float x) {
+    return 1.0f - __fdividef(2.0f, 1.0f + exp2_of(2.0f * LOG2_E * x));
+}
+
+// Where a score stands, within the row.
+struct ScorePlace {
+    int query;
+    int key;
+};
+
 // As launched. qkv [T, (A + 2K) * P], out [T, A * P].
 struct AttentionParameters {
-    const int* shape;           // {tokens, rows, work items, longest row}
-    const int* cuSeqLens;       // [rows + 1]
-    const int* work;            // [work items, 2] = row, first query
-    const float* distanceBias;  // [A, 2 * biasReach + 1], nullable
+    const int* shape;          // {tokens, rows, work items, longest row}
+    const int* cuSeqLens;      // [rows + 1]
+    const int* work;           // [work items, 2] = row, first query
+    const float* distanceBias; // [A, 2 * biasReach + 1], nullable
     int biasReach;
-    const float* alibiSlopes;  // [A], nullable
+    const float* alibiSlopes; // [A], nullable
     float scale;
-    float softcap;  // 0: none
+    float softcap; // 0: none
     bool causal;
-    int window;  // -1: none
+    int window; // -1: none
     int heads;
     int keyValueHeads;
     int headStride;
@@ -27,10 +50,10 @@ struct AttentionParameters {
 
 // How the scores of one head are made.
 struct ScoreRules {
-    const float* distanceBias;  // entry 0 is distance 0
+    const float* distanceBias; // entry 0 is distance 0
     int biasReach;
     float scale;
-    float cap;  // 0: none
+    float cap; // 0: none
     float slope;
     bool causal;
     int window;
@@ -49,16 +72,43 @@ struct ScoreRules {
     // True if a score is no more than a scaled dot product.
     __device__ __forceinline__ bool plain() const { return distanceBias == nullptr && cap == 0.0f && slope == 0.0f; }
 
-    __device__ __forceinline__ float score(float dot, int query, int key) const {
-        float x = dot * scale;
+    // Dot products to scores. `place` gives the query and key of score i. One pass for each rule that applies: their
+    // branches are the whole block's, and no pass is paid for by models without the rule.
+    template <int N, typename Place>
+    __device__ __forceinline__ void apply(float (&scores)[N], const Place& place) const {
+#pragma unroll
+        for (int i = 0; i < N; i++) {
+            scores[i] *= scale;
+        }
         if (cap > 0.0f) {
-            x = cap * tanhf(x);
+#pragma unroll
+            for (int i = 0; i < N; i++) {
+                scores[i] = cap * tanh_of(scores[i]);
+            }
         }
-        const int distance = key - query;
         if (distanceBias != nullptr) {
-            x += LOG2_E * distanceBias[max(-biasReach, min(biasReach, distance))];
+#pragma unroll
+            for (int i = 0; i < N; i++) {
+                const int distance = place(i).key - place(i).query;
+                scores[i] += LOG2_E * distanceBias[max(-biasReach, min(biasReach, distance))];
+            }
         }
-        return x - slope * static_cast<float>(distance < 0 ? -distance : distance);
+        if (slope != 0.0f) {
+#pragma unroll
+            for (int i = 0; i < N; i++) {
+                const int distance = place(i).key - place(i).query;
+                scores[i] -= slope * static_cast<float>(distance < 0 ? -distance : distance);
+            }
+        }
+    }
+
+    // Takes scores of keys that are not there, or not seen, to -inf.
+    template <int N, typename Place>
+    __device__ __forceinline__ void mask(float (&scores)[N], int rowLength, const Place& place) const {
+#pragma unroll
+        for (int i = 0; i < N; i++) {
+            scores[i] = place(i).key < rowLength && sees(place(i).query, place(i).key) ? scores[i] : -INFINITY;
+        }
     }
 
     __device__ __forceinline__ bool sees(int query, int key) const {
@@ -87,9 +137,9 @@ struct ScoreRules {
 struct AttentionBlock {
     int head;
     int keyValueHead;
-    int rowStart;    // first token of the row
-    int rowLength;   // tokens of the row
-    int firstQuery;  // within the row
+    int rowStart;   // first token of the row
+    int rowLength;  // tokens of the row
+    int firstQuery; // within the row
     int tokenStride;
 
     __device__ __forceinline__ AttentionBlock(const AttentionParameters& p)
@@ -120,15 +170,6 @@ struct AttentionBlock {
 };
 
 // What to subtract before exp2: a query that has seen no key yet has the maximum -inf, and -inf - -inf is no number.
-__device__ __forceinline__ float exponent_base(float maximum) { return maximum == -INFINITY ? 0.0f : maximum; }
-
-// 2^x. The instruction by itself: exp2f wraps it to keep subnormal results, which a softmax weight may lose.
-__device__ __forceinline__ float exp2_of(float x) {
-#ifdef EMBED4J_EMULATED
-    return exp2f(x);
-#else
-    float y;
-    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-    return y;
-#endif
+__device__ __forceinline__ float exponent_base(float maximum) {
+    return maximum == -INFINITY ? 0.0f : maximum;
 }

@@ -5,16 +5,16 @@
 // Mean first, then the variance around it: the one-pass formula E[x^2] - E[x]^2 cancels when the mean is large. Rows of
 // up to 1024 columns stay in registers between the passes; wider ones are read again by each pass (from L1 or L2).
 //
-// The row comes from a callable `load(column, values)` and goes to `store(column, values, normed)`, 8 columns at a time:
-// `values` is the row itself, `normed` its norm. Lane l has chunks l, l + 32, ...; each chunk is stored by the lane that
-// loaded it and after its last load, so results may overwrite inputs.
+// The row comes from a callable `load(column, values)` and goes to `store(column, values, normed)`, 8 columns at a
+// time: `values` is the row itself, `normed` its norm. Lane l has chunks l, l + 32, ...; each chunk is stored by the
+// lane that loaded it and after its last load, so results may overwrite inputs.
 #pragma once
 
 #include "warp.cuh"
 
 struct NormParameters {
-    const float* gain;  // nullable: no norm, normed = values
-    const float* bias;  // nullable
+    const float* gain; // nullable: no norm, normed = values; may be read up to the stride, as may the bias
+    const float* bias; // nullable
     float epsilon;
     bool rms;
 };
@@ -27,7 +27,8 @@ __device__ __forceinline__ void clear_padding(int column, int width, float (&val
     }
 }
 
-__device__ __forceinline__ float sum_of_squares_around(float mean, int column, int width, const float (&values)[CHUNK]) {
+__device__ __forceinline__ float sum_of_squares_around(float mean, int column, int width,
+                                                       const float (&values)[CHUNK]) {
     float sum = 0.0f;
 #pragma unroll
     for (int i = 0; i < CHUNK; i++) {
@@ -41,19 +42,20 @@ __device__ __forceinline__ float sum_of(const float (&values)[CHUNK]) {
     return ((values[0] + values[1]) + (values[2] + values[3])) + ((values[4] + values[5]) + (values[6] + values[7]));
 }
 
-__device__ __forceinline__ void normalize_chunk(const NormParameters& norm, float mean, float inverseDeviation, int column,
-                                                int width, const float (&values)[CHUNK], float (&normed)[CHUNK]) {
+__device__ __forceinline__ void normalize_chunk(const NormParameters& norm, float mean, float inverseDeviation,
+                                                int column, int width, const float (&values)[CHUNK],
+                                                float (&normed)[CHUNK]) {
     float gain[CHUNK];
     float bias[CHUNK] = {};
-    load_vector_chunk(norm.gain, column, width, gain);
+    load_chunk(norm.gain + column, gain);
     if (norm.bias != nullptr) {
-        load_vector_chunk(norm.bias, column, width, bias);
+        load_chunk(norm.bias + column, bias);
     }
 #pragma unroll
     for (int i = 0; i < CHUNK; i++) {
-        // Gain and bias are zero beyond the width, and so is the result.
         normed[i] = (values[i] - mean) * inverseDeviation * gain[i] + bias[i];
     }
+    clear_padding(column, width, normed);
 }
 
 // CHUNKS > 0: the row has at most 32 * CHUNKS chunks and is loaded once. CHUNKS = 0: any width.
@@ -83,27 +85,27 @@ __device__ __forceinline__ void norm_row_passes(const NormParameters& norm, int 
     };
 
     if (norm.gain == nullptr) {
-        for_each_chunk(false, [&](int column, const float(&values)[CHUNK]) { store(column, values, values); });
+        for_each_chunk(false, [&](int column, const float (&values)[CHUNK]) { store(column, values, values); });
         return;
     }
     float mean = 0.0f;
     float squares = 0.0f;
     if (norm.rms) {
-        for_each_chunk(false, [&](int column, const float(&values)[CHUNK]) {
+        for_each_chunk(false, [&](int column, const float (&values)[CHUNK]) {
             squares += sum_of_squares_around(0.0f, column, width, values);
         });
     } else {
         float sum = 0.0f;
-        for_each_chunk(false, [&](int, const float(&values)[CHUNK]) { sum += sum_of(values); });
+        for_each_chunk(false, [&](int, const float (&values)[CHUNK]) { sum += sum_of(values); });
         mean = warp_sum(sum) / static_cast<float>(width);
-        for_each_chunk(true, [&](int column, const float(&values)[CHUNK]) {
+        for_each_chunk(true, [&](int column, const float (&values)[CHUNK]) {
             squares += sum_of_squares_around(mean, column, width, values);
         });
     }
     const float variance = warp_sum(squares) / static_cast<float>(width);
     // Not rsqrtf: its last bits differ from the exact quotient, and one division a row costs nothing.
     const float inverseDeviation = 1.0f / sqrtf(variance + norm.epsilon);
-    for_each_chunk(true, [&](int column, const float(&values)[CHUNK]) {
+    for_each_chunk(true, [&](int column, const float (&values)[CHUNK]) {
         float normed[CHUNK];
         normalize_chunk(norm, mean, inverseDeviation, column, width, values, normed);
         store(column, values, normed);
@@ -114,9 +116,7 @@ template <typename Load, typename Store>
 __device__ __forceinline__ void norm_row(const NormParameters& norm, int width, int stride, const Load& load,
                                          const Store& store) {
     constexpr int STEP = WARP * CHUNK;
-    if (stride <= 2 * STEP) {
-        norm_row_passes<2>(norm, width, stride, load, store);
-    } else if (stride <= 4 * STEP) {
+    if (stride <= 4 * STEP) {
         norm_row_passes<4>(norm, width, stride, load, store);
     } else {
         norm_row_passes<0>(norm, width, stride, load, store);

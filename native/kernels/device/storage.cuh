@@ -22,12 +22,18 @@
 
 constexpr int CHUNK = 8;
 constexpr int WARP = 32;
-constexpr int ROWS_PER_BLOCK = 4;  // kernels with one warp a row
+constexpr int ROWS_PER_BLOCK = 4; // kernels with one warp a row
 constexpr int ROW_BLOCK = WARP * ROWS_PER_BLOCK;
 
-__device__ __forceinline__ float to_float(float x) { return x; }
-__device__ __forceinline__ float to_float(__half x) { return __half2float(x); }
-__device__ __forceinline__ float to_float(__nv_bfloat16 x) { return __bfloat162float(x); }
+__device__ __forceinline__ float to_float(float x) {
+    return x;
+}
+__device__ __forceinline__ float to_float(__half x) {
+    return __half2float(x);
+}
+__device__ __forceinline__ float to_float(__nv_bfloat16 x) {
+    return __bfloat162float(x);
+}
 
 template <typename S>
 __device__ __forceinline__ S from_float(float x);
@@ -91,18 +97,6 @@ template <typename S>
 __device__ __forceinline__ void store_chunk(S* to, const float (&from)[CHUNK]) {
     *reinterpret_cast<uint4*>(to) = make_uint4(pack_pair<S>(from[0], from[1]), pack_pair<S>(from[2], from[3]),
                                                pack_pair<S>(from[4], from[5]), pack_pair<S>(from[6], from[7]));
-}
-
-// Reads columns [column, column + 8) of an fp32 vector that ends at `width` and is not padded; zeros beyond.
-__device__ __forceinline__ void load_vector_chunk(const float* vector, int column, int width, float (&to)[CHUNK]) {
-    if (column + CHUNK <= width) {
-        load_chunk(vector + column, to);
-        return;
-    }
-#pragma unroll
-    for (int i = 0; i < CHUNK; i++) {
-        to[i] = column + i < width ? vector[column + i] : 0.0f;
-    }
 }
 
 // Shared memory whose size the launch sets, 16-byte aligned.
