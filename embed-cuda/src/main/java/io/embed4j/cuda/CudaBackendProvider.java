@@ -2,6 +2,7 @@
 package io.embed4j.cuda;
 
 import io.embed4j.DeviceUnavailableException;
+import io.embed4j.cuda.natives.CudaProbe;
 import io.embed4j.spi.BackendProvider;
 import io.embed4j.spi.Device;
 import io.embed4j.spi.DeviceId;
@@ -9,8 +10,8 @@ import io.embed4j.spi.DeviceProbe;
 import java.util.List;
 
 /**
- * Takes the place of the CUDA backend in this version: it runs nothing and says so, so that {@code cuda:0} is refused
- * with a reason and {@code auto} takes the CPU.
+ * Finds CUDA devices, and in this version runs nothing on them and says so: {@code cuda:0} is refused with a reason and
+ * {@code auto} takes the CPU.
  */
 public final class CudaBackendProvider implements BackendProvider {
     private static final String NAME = "cuda";
@@ -32,7 +33,9 @@ public final class CudaBackendProvider implements BackendProvider {
 
     @Override
     public List<DeviceProbe> probe() {
-        return List.of(DeviceProbe.unusable(new DeviceId(NAME, 0), PROBLEM, REMEDY));
+        return CudaProbe.devices().stream()
+                .map(found -> found.device().isPresent() ? DeviceProbe.unusable(found.id(), PROBLEM, REMEDY) : found)
+                .toList();
     }
 
     @Override

@@ -1,4 +1,4 @@
-/** The CUDA backend. So far it only says that it cannot run models yet. */
+/** The CUDA backend. So far it finds devices, and says that it cannot run models on them yet. */
 @NullMarked
 package io.embed4j.cuda;
 

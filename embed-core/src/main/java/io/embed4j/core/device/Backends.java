@@ -96,7 +96,10 @@ public final class Backends {
                     + "\" (one model on all GPUs) is not available in this version. Name one device.");
         }
         DeviceId wanted = DeviceId.parse(device);
-        DeviceProbe probe = probes().stream()
+        // Only its own backend is asked: looking for GPUs takes time that who wants the CPU need not spend.
+        DeviceProbe probe = providers.stream()
+                .filter(provider -> provider.name().equals(wanted.backend()))
+                .flatMap(provider -> probe(provider).stream())
                 .filter(candidate -> candidate.id().equals(wanted))
                 .findFirst()
                 .orElseThrow(() -> new DeviceUnavailableException(
@@ -145,10 +148,23 @@ public final class Backends {
     private List<DeviceProbe> probes() {
         List<DeviceProbe> probes = new ArrayList<>();
         for (BackendProvider provider : providers) {
-            probes.addAll(provider.probe());
+            probes.addAll(probe(provider));
         }
         probes.addAll(broken);
         return probes;
+    }
+
+    /** A backend that fails to look, which it must not, does not hide the others. */
+    private static List<DeviceProbe> probe(BackendProvider provider) {
+        try {
+            return provider.probe();
+        } catch (RuntimeException | LinkageError e) {
+            LOG.debug("The backend {} failed to look for devices", provider.name(), e);
+            return List.of(DeviceProbe.unusable(
+                    new DeviceId(provider.name(), 0),
+                    "The backend " + provider.name() + " failed to look for devices: " + e + ".",
+                    "Please report this."));
+        }
     }
 
     private String knownDevices() {

@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  * XDG_CACHE_HOME/embed4j, else ~/.cache/embed4j, else, where the home directory cannot be written, the temporary
  * directory.
  */
-final class CacheDirectory {
+public final class CacheDirectory {
     private CacheDirectory() {}
 
     /**
@@ -23,15 +23,7 @@ final class CacheDirectory {
      * @throws EmbedException if none of the places can be written
      */
     static Path find() {
-        String named = System.getProperty("embed4j.cache", System.getenv("EMBED4J_CACHE"));
-        List<Path> candidates = new ArrayList<>();
-        if (named != null && !named.isBlank()) {
-            candidates.add(Path.of(named));
-        } else {
-            addIfSet(candidates, System.getenv("XDG_CACHE_HOME"), "embed4j");
-            addIfSet(candidates, System.getProperty("user.home"), ".cache/embed4j");
-            addIfSet(candidates, System.getProperty("java.io.tmpdir"), "embed4j-" + System.getProperty("user.name"));
-        }
+        List<Path> candidates = candidates();
         IOException last = null;
         for (Path candidate : candidates) {
             try {
@@ -47,6 +39,20 @@ final class CacheDirectory {
                 "No cache directory can be written; tried " + candidates
                         + ". Set the system property embed4j.cache to a writable directory.",
                 last);
+    }
+
+    /** The places in turn, for those who can say only later whether one will do. They need not exist. */
+    public static List<Path> candidates() {
+        String named = System.getProperty("embed4j.cache", System.getenv("EMBED4J_CACHE"));
+        List<Path> candidates = new ArrayList<>();
+        if (named != null && !named.isBlank()) {
+            candidates.add(Path.of(named));
+        } else {
+            addIfSet(candidates, System.getenv("XDG_CACHE_HOME"), "embed4j");
+            addIfSet(candidates, System.getProperty("user.home"), ".cache/embed4j");
+            addIfSet(candidates, System.getProperty("java.io.tmpdir"), "embed4j-" + System.getProperty("user.name"));
+        }
+        return candidates;
     }
 
     private static void addIfSet(List<Path> candidates, @Nullable String root, String below) {
