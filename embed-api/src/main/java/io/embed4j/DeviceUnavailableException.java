@@ -19,21 +19,42 @@ public class DeviceUnavailableException extends EmbedException {
     private static final long serialVersionUID = 1L;
 
     /**
-     * With a message.
+     * With a message; the topic is {@link HelpTopic#DEVICE_UNAVAILABLE}.
      *
      * @param message what happened, the value seen, what would work
      */
     public DeviceUnavailableException(String message) {
-        super(message);
+        super(HelpTopic.DEVICE_UNAVAILABLE, message);
     }
 
     /**
-     * With a message and the failure behind it.
+     * With a topic and a message.
+     *
+     * @param helpTopic where the documentation says more
+     * @param message what happened, the value seen, what would work
+     */
+    public DeviceUnavailableException(HelpTopic helpTopic, String message) {
+        super(helpTopic, message);
+    }
+
+    /**
+     * With a message and the failure behind it; the topic is {@link HelpTopic#DEVICE_UNAVAILABLE}.
      *
      * @param message what happened, the value seen, what would work
      * @param cause the failure behind it
      */
     public DeviceUnavailableException(String message, Throwable cause) {
-        super(message, cause);
+        super(HelpTopic.DEVICE_UNAVAILABLE, message, cause);
+    }
+
+    /**
+     * With a topic, a message and the failure behind it.
+     *
+     * @param helpTopic where the documentation says more
+     * @param message what happened, the value seen, what would work
+     * @param cause the failure behind it
+     */
+    public DeviceUnavailableException(HelpTopic helpTopic, String message, Throwable cause) {
+        super(helpTopic, message, cause);
     }
 }

@@ -26,7 +26,7 @@ public class EmbedderClosedException extends EmbedException {
      * @param message what happened, the value seen, what would work
      */
     public EmbedderClosedException(String message) {
-        super(message);
+        super(HelpTopic.EMBEDDER_CLOSED, message);
     }
 
     /**
@@ -36,6 +36,6 @@ public class EmbedderClosedException extends EmbedException {
      * @param cause the failure behind it
      */
     public EmbedderClosedException(String message, Throwable cause) {
-        super(message, cause);
+        super(HelpTopic.EMBEDDER_CLOSED, message, cause);
     }
 }

@@ -37,12 +37,17 @@ public interface EmbedderFactory {
             } catch (ServiceConfigurationError e) {
                 // A context class loader of another application sees its own copy of this interface: try ours.
                 if (loader == EmbedderFactory.class.getClassLoader()) {
-                    throw new EmbedException("The embed4j implementation could not be loaded: " + e.getMessage(), e);
+                    throw new EmbedException(
+                            HelpTopic.NO_IMPLEMENTATION,
+                            "The embed4j implementation could not be loaded: " + e.getMessage(),
+                            e);
                 }
             }
         }
-        throw new EmbedException("No embed4j implementation is on the class path. Add the dependency "
-                + "io.embed4j:embed4j (or io.embed4j:embed-core and a backend).");
+        throw new EmbedException(
+                HelpTopic.NO_IMPLEMENTATION,
+                "No embed4j implementation is on the class path. Add the dependency "
+                        + "io.embed4j:embed4j (or io.embed4j:embed-core and a backend).");
     }
 
     /**

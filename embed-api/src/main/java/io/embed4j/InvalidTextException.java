@@ -29,7 +29,18 @@ public class InvalidTextException extends EmbedException {
      * @param message what is wrong with it and what would work
      */
     public InvalidTextException(long index, String message) {
-        super(message);
+        this(HelpTopic.INVALID_TEXT, index, message);
+    }
+
+    /**
+     * With a topic and the place of the text.
+     *
+     * @param helpTopic where the documentation says more
+     * @param index the text's place in the call, from 0
+     * @param message what is wrong with it and what would work
+     */
+    public InvalidTextException(HelpTopic helpTopic, long index, String message) {
+        super(helpTopic, message);
         this.index = index;
     }
 

@@ -26,7 +26,7 @@ public class OutOfDeviceMemoryException extends EmbedException {
      * @param report the arithmetic behind the refusal
      */
     public OutOfDeviceMemoryException(FitReport report) {
-        super(report.toString());
+        super(HelpTopic.OUT_OF_DEVICE_MEMORY, report.toString());
         this.report = report;
     }
 

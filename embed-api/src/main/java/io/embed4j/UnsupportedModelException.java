@@ -20,21 +20,42 @@ public class UnsupportedModelException extends EmbedException {
     private static final long serialVersionUID = 1L;
 
     /**
-     * With a message.
+     * With a message; the topic is {@link HelpTopic#UNSUPPORTED_MODEL}.
      *
      * @param message what happened, the value seen, what would work
      */
     public UnsupportedModelException(String message) {
-        super(message);
+        super(HelpTopic.UNSUPPORTED_MODEL, message);
     }
 
     /**
-     * With a message and the failure behind it.
+     * With a topic and a message.
+     *
+     * @param helpTopic where the documentation says more
+     * @param message what happened, the value seen, what would work
+     */
+    public UnsupportedModelException(HelpTopic helpTopic, String message) {
+        super(helpTopic, message);
+    }
+
+    /**
+     * With a message and the failure behind it; the topic is {@link HelpTopic#UNSUPPORTED_MODEL}.
      *
      * @param message what happened, the value seen, what would work
      * @param cause the failure behind it
      */
     public UnsupportedModelException(String message, Throwable cause) {
-        super(message, cause);
+        super(HelpTopic.UNSUPPORTED_MODEL, message, cause);
+    }
+
+    /**
+     * With a topic, a message and the failure behind it.
+     *
+     * @param helpTopic where the documentation says more
+     * @param message what happened, the value seen, what would work
+     * @param cause the failure behind it
+     */
+    public UnsupportedModelException(HelpTopic helpTopic, String message, Throwable cause) {
+        super(helpTopic, message, cause);
     }
 }

@@ -70,7 +70,7 @@ final class CallOptions {
     static CliException refused(String place, InvalidTextException failure) {
         String reason =
                 String.valueOf(failure.getMessage()).replaceFirst("^Text " + failure.index() + " ", "the text ");
-        return CliException.failed(place + ": " + reason, failure);
+        return CliException.failed(failure.helpTopic(), place + ": " + reason, failure);
     }
 
     private static final class TruncationConverter implements ITypeConverter<TruncationPolicy> {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.embed4j.cli;
 
+import io.embed4j.HelpTopic;
 import org.jspecify.annotations.Nullable;
 
 /** Ends the command with one line on stderr and an exit code. */
@@ -14,10 +15,12 @@ final class CliException extends RuntimeException {
     static final int USAGE = 2;
 
     private final int exitCode;
+    private final @Nullable HelpTopic helpTopic;
 
-    private CliException(int exitCode, String message, @Nullable Throwable cause) {
+    private CliException(int exitCode, @Nullable HelpTopic helpTopic, String message, @Nullable Throwable cause) {
         super(message, cause);
         this.exitCode = exitCode;
+        this.helpTopic = helpTopic;
     }
 
     /**
@@ -26,20 +29,27 @@ final class CliException extends RuntimeException {
      * @param message the value we saw and what would work
      */
     static CliException usage(String message) {
-        return new CliException(USAGE, message, null);
+        return new CliException(USAGE, null, message, null);
     }
 
     /**
      * The arguments are fine, the world is not.
      *
+     * @param helpTopic where the documentation says more
      * @param message what happened, the value we saw and what would work
      * @param cause the failure behind it, for {@code --verbose}
      */
-    static CliException failed(String message, @Nullable Throwable cause) {
-        return new CliException(FAILED, message, cause);
+    static CliException failed(HelpTopic helpTopic, String message, @Nullable Throwable cause) {
+        return new CliException(FAILED, helpTopic, message, cause);
     }
 
     int exitCode() {
         return exitCode;
+    }
+
+    /** Where the documentation says more; null for a slip on the command line, where --help does. */
+    @Nullable
+    HelpTopic helpTopic() {
+        return helpTopic;
     }
 }

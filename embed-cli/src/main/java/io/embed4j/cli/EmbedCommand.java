@@ -6,6 +6,7 @@ import io.embed4j.Embedder;
 import io.embed4j.EmbedderFactory;
 import io.embed4j.EmbedderOptions;
 import io.embed4j.Embeddings;
+import io.embed4j.HelpTopic;
 import io.embed4j.InvalidTextException;
 import java.io.IOException;
 import java.util.List;
@@ -90,7 +91,7 @@ final class EmbedCommand implements Callable<Integer> {
             }
             json.flush();
         } catch (IOException e) {
-            throw CliException.failed("Cannot write to standard output: " + Reason.of(e), e);
+            throw CliException.failed(HelpTopic.CANNOT_WRITE, "Cannot write to standard output: " + Reason.of(e), e);
         }
     }
 }

@@ -3,6 +3,7 @@ package io.embed4j.cli;
 
 import io.embed4j.EmbedException;
 import io.embed4j.EmbedderFactory;
+import io.embed4j.HelpTopic;
 import java.io.IOException;
 import java.io.OutputStreamWriter;
 import java.io.PrintWriter;
@@ -134,6 +135,7 @@ public final class Main {
         for (String arg : args) {
             if (arg.indexOf('\uFFFD') >= 0 && !encoding.toLowerCase(Locale.ROOT).startsWith("utf")) {
                 throw CliException.failed(
+                        HelpTopic.CANNOT_READ,
                         "The locale's encoding, " + encoding + ", cannot carry the argument \"" + arg
                                 + "\". Set LC_ALL=C.UTF-8.",
                         null);
@@ -164,33 +166,39 @@ public final class Main {
         for (@Nullable Throwable cause = failure; cause != null; cause = cause.getCause()) {
             // An input that breaks while the embedder pulls texts may arrive wrapped.
             if (cause instanceof CliException known) {
-                return report(failure, known.getMessage(), known.exitCode(), verbose, terminal);
+                String message = withHelp(String.valueOf(known.getMessage()), known.helpTopic());
+                return report(failure, message, known.exitCode(), verbose, terminal);
             }
         }
         return report(failure, describe(failure), CliException.FAILED, verbose, terminal);
     }
 
-    private static @Nullable String describe(Throwable failure) {
-        if (failure instanceof EmbedException) {
-            return failure.getMessage();
+    private static String describe(Throwable failure) {
+        String message = failure.getMessage() == null ? failure.toString() : failure.getMessage();
+        if (failure instanceof EmbedException e) {
+            return withHelp(message, e.helpTopic());
         }
         if (failure instanceof IOException e) {
-            return "Cannot read or write: " + Reason.of(e);
+            return withHelp("Cannot read or write: " + Reason.of(e), HelpTopic.CANNOT_READ);
         }
         if (failure instanceof OutOfMemoryError) {
-            return "The Java heap of " + Runtime.getRuntime().maxMemory() / (1 << 20) + " MiB is full ("
-                    + failure.getMessage() + "). Lower --max-batch-tokens or set EMBED_JAVA_OPTS=-Xmx8g.";
+            return withHelp(
+                    "The Java heap of " + Runtime.getRuntime().maxMemory() / (1 << 20) + " MiB is full (" + message
+                            + "). Lower --max-batch-tokens or set EMBED_JAVA_OPTS=-Xmx8g.",
+                    HelpTopic.JAVA_HEAP);
         }
         if (failure instanceof IllegalArgumentException) {
-            return failure.getMessage();
+            return message;
         }
         return "Unexpected " + failure + " (--verbose shows where).";
     }
 
-    private static int report(
-            Throwable failure, @Nullable String message, int exitCode, boolean verbose, Terminal terminal) {
-        String text = message == null ? failure.toString() : message;
-        terminal.err().println("embed: " + text.strip().replaceAll("\\s*\\R\\s*", " "));
+    private static String withHelp(String message, @Nullable HelpTopic topic) {
+        return topic == null ? message : endSentence(message.strip()) + " See " + topic.link();
+    }
+
+    private static int report(Throwable failure, String message, int exitCode, boolean verbose, Terminal terminal) {
+        terminal.err().println("embed: " + message.strip().replaceAll("\\s*\\R\\s*", " "));
         if (verbose) {
             failure.printStackTrace(terminal.err());
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.embed4j.cli;
 
+import io.embed4j.HelpTopic;
 import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -55,15 +56,19 @@ final class TextInput implements Iterator<String>, AutoCloseable {
         }
         Path file = Path.of(argument);
         if (Files.isDirectory(file)) {
-            throw CliException.failed("--input " + argument + " is a directory. Name a .txt or .jsonl file.", null);
+            throw CliException.failed(
+                    HelpTopic.CANNOT_READ,
+                    "--input " + argument + " is a directory. Name a .txt or .jsonl file.",
+                    null);
         }
         try {
             String fieldName = field == null ? DEFAULT_FIELD : field;
             return new TextInput(argument, file, jsonLines ? fieldName : null, Files.newInputStream(file));
         } catch (NoSuchFileException e) {
-            throw CliException.failed("--input " + argument + " does not exist.", e);
+            throw CliException.failed(HelpTopic.CANNOT_READ, "--input " + argument + " does not exist.", e);
         } catch (IOException e) {
-            throw CliException.failed("--input " + argument + " cannot be read: " + Reason.of(e), e);
+            throw CliException.failed(
+                    HelpTopic.CANNOT_READ, "--input " + argument + " cannot be read: " + Reason.of(e), e);
         }
     }
 
@@ -127,7 +132,7 @@ final class TextInput implements Iterator<String>, AutoCloseable {
         try {
             lines.close();
         } catch (IOException e) {
-            throw CliException.failed(name + " cannot be closed: " + Reason.of(e), e);
+            throw CliException.failed(HelpTopic.CANNOT_READ, name + " cannot be closed: " + Reason.of(e), e);
         }
     }
 
@@ -136,9 +141,10 @@ final class TextInput implements Iterator<String>, AutoCloseable {
             String line = lines.next();
             return line == null || field == null ? line : readField(line, field);
         } catch (LineReader.MalformedLineException e) {
-            throw CliException.failed(name + ", line " + lines.lineNumber() + ": " + e.getMessage(), e);
+            throw CliException.failed(
+                    HelpTopic.CANNOT_READ, name + ", line " + lines.lineNumber() + ": " + e.getMessage(), e);
         } catch (IOException e) {
-            throw CliException.failed(name + " cannot be read: " + Reason.of(e), e);
+            throw CliException.failed(HelpTopic.CANNOT_READ, name + " cannot be read: " + Reason.of(e), e);
         }
     }
 
@@ -155,7 +161,9 @@ final class TextInput implements Iterator<String>, AutoCloseable {
         }
         if (blankLine > 0) {
             throw CliException.failed(
-                    name + ", line " + blankLine + ": the line is blank. Every line must be a JSON object.", null);
+                    HelpTopic.CANNOT_READ,
+                    name + ", line " + blankLine + ": the line is blank. Every line must be a JSON object.",
+                    null);
         }
         return JsonField.read(object, field);
     }

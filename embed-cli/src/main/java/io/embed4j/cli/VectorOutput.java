@@ -2,6 +2,7 @@
 package io.embed4j.cli;
 
 import io.embed4j.Embeddings;
+import io.embed4j.HelpTopic;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
@@ -44,14 +45,17 @@ final class VectorOutput implements AutoCloseable {
         try {
             if (directory == null || !Files.isDirectory(directory)) {
                 throw CliException.failed(
-                        "--output " + argument + ": the directory " + directory + " does not exist.", null);
+                        HelpTopic.CANNOT_WRITE,
+                        "--output " + argument + ": the directory " + directory + " does not exist.",
+                        null);
             }
             if (Files.exists(target)) {
                 refuseInput(target, argument, input);
             }
             return new VectorOutput(argument, format, AtomicFile.create(target), standardOutput);
         } catch (IOException e) {
-            throw CliException.failed("--output " + argument + " cannot be written: " + Reason.of(e), e);
+            throw CliException.failed(
+                    HelpTopic.CANNOT_WRITE, "--output " + argument + " cannot be written: " + Reason.of(e), e);
         }
     }
 
@@ -112,7 +116,7 @@ final class VectorOutput implements AutoCloseable {
     }
 
     private CliException broken(IOException e) {
-        return CliException.failed("Cannot write to " + name + ": " + Reason.of(e), e);
+        return CliException.failed(HelpTopic.CANNOT_WRITE, "Cannot write to " + name + ": " + Reason.of(e), e);
     }
 
     private static void refuseInput(Path target, String argument, TextInput input) throws IOException {
@@ -120,7 +124,8 @@ final class VectorOutput implements AutoCloseable {
             throw CliException.usage("--output " + argument + " is the input file. Name another file.");
         }
         if (!Files.isRegularFile(target)) {
-            throw CliException.failed("--output " + argument + " exists and is no regular file.", null);
+            throw CliException.failed(
+                    HelpTopic.CANNOT_WRITE, "--output " + argument + " exists and is no regular file.", null);
         }
     }
 }

@@ -96,7 +96,9 @@ class EncodeCommandTest {
         Run run = encode(input, directory.resolve("v.npy"));
 
         assertThat(run.exitCode()).isEqualTo(1);
-        assertThat(run.errLines()).containsExactly("embed: " + input + ", line 5: the text is refused.");
+        assertThat(run.errLines())
+                .containsExactly("embed: " + input + ", line 5: the text is refused."
+                        + " See docs/troubleshooting.md#invalid-text");
         assertThat(leftovers()).isEmpty();
         assertThat(directory.resolve("v.npy")).doesNotExist();
     }
@@ -132,17 +134,24 @@ class EncodeCommandTest {
                 npy);
         assertRefused(2, "--output " + json + " is the input file. Name another file.", json, json.toString());
         assertRefused(2, "--field f is for .jsonl input; --input is " + text + ".", text, npy, "--field", "f");
-        assertRefused(1, "--input " + missing + " does not exist.", missing, npy);
+        assertRefused(
+                1, "--input " + missing + " does not exist. See docs/troubleshooting.md#cannot-read", missing, npy);
         assertRefused(
                 1,
-                "--output " + absent.resolve("v.npy") + ": the directory " + absent + " does not exist.",
+                "--output " + absent.resolve("v.npy") + ": the directory " + absent + " does not exist."
+                        + " See docs/troubleshooting.md#cannot-write",
                 text,
                 absent.resolve("v.npy").toString());
         Path folder = Files.createDirectory(directory.resolve("folder.npy"));
-        assertRefused(1, "--output " + folder + " exists and is no regular file.", text, folder.toString());
         assertRefused(
                 1,
-                "--input " + directory + "/in.txt is a directory. Name a .txt or .jsonl file.",
+                "--output " + folder + " exists and is no regular file. See docs/troubleshooting.md#cannot-write",
+                text,
+                folder.toString());
+        assertRefused(
+                1,
+                "--input " + directory + "/in.txt is a directory. Name a .txt or .jsonl file."
+                        + " See docs/troubleshooting.md#cannot-read",
                 Files.createDirectory(directory.resolve("in.txt")),
                 npy);
         assertThat(leftovers()).isEmpty();

@@ -6,6 +6,7 @@ import io.embed4j.EmbedOptions;
 import io.embed4j.Embedder;
 import io.embed4j.EmbedderOptions;
 import io.embed4j.Embeddings;
+import io.embed4j.HelpTopic;
 import io.embed4j.InvalidTextException;
 import io.embed4j.ModelInfo;
 import io.embed4j.Precision;
@@ -70,7 +71,9 @@ final class FakeEmbedder implements Embedder {
             truncated[row] = tokenCounts[row] > MAX_TOKENS && options.truncation() == TruncationPolicy.TRUNCATE;
             if (tokenCounts[row] > MAX_TOKENS && options.truncation() == TruncationPolicy.ERROR) {
                 throw new InvalidTextException(
-                        firstIndex + row, "Text " + (firstIndex + row) + " has " + tokenCounts[row] + " tokens.");
+                        HelpTopic.TEXT_TOO_LONG,
+                        firstIndex + row,
+                        "Text " + (firstIndex + row) + " has " + tokenCounts[row] + " tokens.");
             }
             System.arraycopy(vector(text, options), 0, values, row * dimension, dimension);
         }

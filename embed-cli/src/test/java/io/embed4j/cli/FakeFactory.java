@@ -7,6 +7,7 @@ import io.embed4j.Embedder;
 import io.embed4j.EmbedderFactory;
 import io.embed4j.EmbedderOptions;
 import io.embed4j.FitReport;
+import io.embed4j.HelpTopic;
 import io.embed4j.VectorIndex;
 import java.util.ArrayList;
 import java.util.List;
@@ -24,7 +25,9 @@ final class FakeFactory implements EmbedderFactory {
     public Embedder open(EmbedderOptions options) {
         opened.add(options);
         if (options.model().equals(MISSING_MODEL)) {
-            throw new EmbedException("No model at " + MISSING_MODEL + ".\n  Name a directory with a config.json.");
+            throw new EmbedException(
+                    HelpTopic.MODEL_NOT_FOUND,
+                    "No model at " + MISSING_MODEL + ".\n  Name a directory with a config.json.");
         }
         if (options.device().equals("cuda:0")) {
             throw new IllegalStateException("a mistake of ours");

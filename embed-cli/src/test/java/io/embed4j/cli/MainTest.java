@@ -78,7 +78,8 @@ class MainTest {
 
         assertThat(run.exitCode()).isEqualTo(1);
         assertThat(run.out()).isEmpty();
-        assertThat(run.err().strip()).isEqualTo("embed: text 2: the text has 9 tokens.");
+        assertThat(run.err().strip())
+                .isEqualTo("embed: text 2: the text has 9 tokens. See docs/troubleshooting.md#text-too-long");
     }
 
     @ParameterizedTest
@@ -123,7 +124,8 @@ class MainTest {
         assertThat(run.exitCode()).isEqualTo(1);
         assertThat(run.out()).isEmpty();
         assertThat(run.errLines())
-                .containsExactly("embed: No model at /no/such/model. Name a directory with a config.json.");
+                .containsExactly("embed: No model at /no/such/model. Name a directory with a config.json."
+                        + " See docs/troubleshooting.md#model-not-found");
     }
 
     @Test
@@ -149,7 +151,9 @@ class MainTest {
         int exitCode = Main.run(new String[] {"text"}, FakeFactory::new, terminal);
 
         assertThat(exitCode).isEqualTo(1);
-        assertThat(err.toString().strip()).isEqualTo("embed: Cannot write to standard output: No space left on device");
+        assertThat(err.toString().strip())
+                .isEqualTo("embed: Cannot write to standard output: No space left on device."
+                        + " See docs/troubleshooting.md#cannot-write");
     }
 
     @Test

@@ -6,6 +6,7 @@ import io.embed4j.Embedder;
 import io.embed4j.EmbedderFactory;
 import io.embed4j.EmbedderOptions;
 import io.embed4j.FitReport;
+import io.embed4j.HelpTopic;
 import io.embed4j.Precision;
 import io.embed4j.UnsupportedModelException;
 import io.embed4j.VectorIndex;
@@ -130,8 +131,10 @@ public final class CoreEmbedderFactory implements EmbedderFactory {
                     .orElseThrow();
         }
         if (!offered.contains(wanted)) {
-            throw new UnsupportedModelException("The device " + device.info().id() + " does not offer the precision "
-                    + wanted + ". It offers " + offered + ".");
+            throw new UnsupportedModelException(
+                    HelpTopic.PRECISION,
+                    "The device " + device.info().id() + " does not offer the precision " + wanted + ". It offers "
+                            + offered + ".");
         }
         return wanted;
     }

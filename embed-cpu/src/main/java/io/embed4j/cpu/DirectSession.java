@@ -8,6 +8,7 @@ import ai.onnxruntime.OrtException;
 import ai.onnxruntime.OrtSession;
 import ai.onnxruntime.OrtSession.SessionOptions;
 import io.embed4j.EmbedException;
+import io.embed4j.HelpTopic;
 import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -31,7 +32,8 @@ final class DirectSession implements EncoderSession {
             return new DirectSession(environment, environment.createSession(graph, options), options);
         } catch (OrtException e) {
             options.close();
-            throw new EmbedException("ONNX Runtime refuses the encoder's graph: " + e.getMessage(), e);
+            throw new EmbedException(
+                    HelpTopic.ONNX_RUNTIME, "ONNX Runtime refuses the encoder's graph: " + e.getMessage(), e);
         }
     }
 

@@ -12,6 +12,7 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
 import ai.onnxruntime.OrtSession.SessionOptions;
 import io.embed4j.EmbedException;
+import io.embed4j.HelpTopic;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.FloatBuffer;
@@ -38,7 +39,8 @@ final class DjlSession implements EncoderSession {
         } catch (IOException | MalformedModelException | RuntimeException e) {
             model.close();
             options.close();
-            throw new EmbedException("ONNX Runtime refuses the encoder's graph: " + rootMessage(e), e);
+            throw new EmbedException(
+                    HelpTopic.ONNX_RUNTIME, "ONNX Runtime refuses the encoder's graph: " + rootMessage(e), e);
         }
     }
 

@@ -6,6 +6,7 @@ import ai.onnxruntime.OrtEnvironment;
 import ai.onnxruntime.OrtException;
 import ai.onnxruntime.OrtSession.SessionOptions;
 import io.embed4j.DeviceUnavailableException;
+import io.embed4j.HelpTopic;
 import java.nio.file.Path;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -63,6 +64,7 @@ final class OnnxRuntime {
             version = version();
         } catch (LinkageError | RuntimeException e) {
             throw new DeviceUnavailableException(
+                    HelpTopic.ONNX_RUNTIME,
                     "ONNX Runtime could not be loaded on " + System.getProperty("os.name") + " "
                             + System.getProperty("os.arch") + ": " + e + ".",
                     e);
@@ -73,8 +75,10 @@ final class OnnxRuntime {
     static void requireVersion(String version) {
         String[] numbers = version.split("\\.", -1);
         if (Integer.parseInt(numbers[0]) == 1 && Integer.parseInt(numbers[1]) < OLDEST_MINOR) {
-            throw new DeviceUnavailableException("ONNX Runtime " + version + " is on the class path; embed4j needs 1."
-                    + OLDEST_MINOR + " or later. " + REMEDY);
+            throw new DeviceUnavailableException(
+                    HelpTopic.ONNX_RUNTIME,
+                    "ONNX Runtime " + version + " is on the class path; embed4j needs 1." + OLDEST_MINOR + " or later. "
+                            + REMEDY);
         }
     }
 
@@ -116,7 +120,9 @@ final class OnnxRuntime {
             return options;
         } catch (OrtException e) {
             throw new DeviceUnavailableException(
-                    "ONNX Runtime " + version() + " refuses a session option: " + e.getMessage() + ". " + REMEDY, e);
+                    HelpTopic.ONNX_RUNTIME,
+                    "ONNX Runtime " + version() + " refuses a session option: " + e.getMessage() + ". " + REMEDY,
+                    e);
         }
     }
 }

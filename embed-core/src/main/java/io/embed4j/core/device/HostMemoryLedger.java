@@ -2,6 +2,7 @@
 package io.embed4j.core.device;
 
 import io.embed4j.EmbedException;
+import io.embed4j.HelpTopic;
 import io.embed4j.spi.MemoryLedger;
 import io.embed4j.spi.MemoryPlan;
 import java.util.Locale;
@@ -54,14 +55,16 @@ public final class HostMemoryLedger implements MemoryLedger {
     public Reservation reserve(String tenant, MemoryPlan plan) {
         long free = freeBytes();
         if (plan.totalBytes() > free) {
-            throw new EmbedException(String.format(
-                    Locale.ROOT,
-                    "%s needs %.2f GiB but %s has %.2f GiB free of %.2f. Close other models or lower maxBatchTokens.",
-                    tenant,
-                    gibibytes(plan.totalBytes()),
-                    device,
-                    gibibytes(free),
-                    gibibytes(totalBytes)));
+            throw new EmbedException(
+                    HelpTopic.OUT_OF_DEVICE_MEMORY,
+                    String.format(
+                            Locale.ROOT,
+                            "%s needs %.2f GiB but %s has %.2f GiB free of %.2f. Close other models or lower maxBatchTokens.",
+                            tenant,
+                            gibibytes(plan.totalBytes()),
+                            device,
+                            gibibytes(free),
+                            gibibytes(totalBytes)));
         }
         reservedBytes.addAndGet(plan.totalBytes());
         AtomicBoolean open = new AtomicBoolean(true);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.embed4j.core.family;
 
+import io.embed4j.HelpTopic;
 import io.embed4j.UnsupportedModelException;
 import io.embed4j.core.file.JsonConfig;
 import java.util.List;
@@ -23,8 +24,10 @@ public final class ModelFamilies {
         return ALL.stream()
                 .filter(family -> family.modelTypes().contains(modelType))
                 .findFirst()
-                .orElseThrow(() -> new UnsupportedModelException(config.source() + ": the model family \"" + modelType
-                        + "\" is unknown. Known are: " + knownTypes() + "."));
+                .orElseThrow(() -> new UnsupportedModelException(
+                        HelpTopic.UNKNOWN_FAMILY,
+                        config.source() + ": the model family \"" + modelType + "\" is unknown. Known are: "
+                                + knownTypes() + "."));
     }
 
     private static String knownTypes() {

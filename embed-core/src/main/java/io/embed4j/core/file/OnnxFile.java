@@ -3,6 +3,7 @@ package io.embed4j.core.file;
 
 import com.google.protobuf.CodedInputStream;
 import com.google.protobuf.WireFormat;
+import io.embed4j.HelpTopic;
 import io.embed4j.ModelFormatException;
 import io.embed4j.UnsupportedModelException;
 import io.embed4j.spec.DType;
@@ -71,9 +72,10 @@ public final class OnnxFile {
             onnx.readModel();
             return onnx.namedWeights();
         } catch (NoSuchFileException e) {
-            throw new ModelFormatException(file + " is missing.", e);
+            throw new ModelFormatException(HelpTopic.DAMAGED_WEIGHTS, file + " is missing.", e);
         } catch (IOException | IllegalArgumentException | ArithmeticException e) {
-            throw new ModelFormatException(file + " is not a readable ONNX file: " + e.getMessage(), e);
+            throw new ModelFormatException(
+                    HelpTopic.DAMAGED_WEIGHTS, file + " is not a readable ONNX file: " + e.getMessage(), e);
         }
     }
 
@@ -142,6 +144,7 @@ public final class OnnxFile {
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
             if (channel.size() > Integer.MAX_VALUE) {
                 throw new ModelFormatException(
+                        HelpTopic.DAMAGED_WEIGHTS,
                         file + " has " + channel.size() + " bytes; a protobuf file has at most 2 GiB.");
             }
             ByteBuffer bytes = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size());
@@ -155,7 +158,8 @@ public final class OnnxFile {
             });
         }
         if (nodes.isEmpty()) {
-            throw new ModelFormatException(file + " holds no graph. It is not an ONNX file, or it is damaged.");
+            throw new ModelFormatException(
+                    HelpTopic.DAMAGED_WEIGHTS, file + " holds no graph. It is not an ONNX file, or it is damaged.");
         }
     }
 
@@ -258,18 +262,22 @@ public final class OnnxFile {
         Path data = folder.resolve(location).normalize();
         if (!data.startsWith(folder)) {
             throw new ModelFormatException(
+                    HelpTopic.DAMAGED_WEIGHTS,
                     file + ": tensor " + name + " lies outside the model's directory, at \"" + location + "\".");
         }
         if (!Files.isRegularFile(data)) {
             throw new ModelFormatException(
+                    HelpTopic.DAMAGED_WEIGHTS,
                     file + ": tensor " + name + " lies in \"" + location + "\", but " + data + " is missing.");
         }
         long fileBytes = Files.size(data);
         long offset = Long.parseLong(external.getOrDefault("offset", "0"));
         long length = external.containsKey("length") ? Long.parseLong(external.get("length")) : fileBytes - offset;
         if (offset < 0 || length < 0 || offset > fileBytes - length) {
-            throw new ModelFormatException(file + ": tensor " + name + " lies at " + offset + " + " + length + " of "
-                    + data + ", which has " + fileBytes + " bytes. One of the files is cut or damaged.");
+            throw new ModelFormatException(
+                    HelpTopic.DAMAGED_WEIGHTS,
+                    file + ": tensor " + name + " lies at " + offset + " + " + length + " of " + data + ", which has "
+                            + fileBytes + " bytes. One of the files is cut or damaged.");
         }
         return new FileRegion(data.toRealPath(), offset, length);
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.embed4j.core.file;
 
+import io.embed4j.HelpTopic;
 import io.embed4j.ModelFormatException;
 import io.embed4j.spec.DType;
 import io.embed4j.spi.FileRegion;
@@ -43,21 +44,24 @@ public final class SafetensorsFile {
                 return read(real, channel);
             }
         } catch (NoSuchFileException e) {
-            throw new ModelFormatException(file + " is missing.", e);
+            throw new ModelFormatException(HelpTopic.DAMAGED_WEIGHTS, file + " is missing.", e);
         } catch (IOException e) {
-            throw new ModelFormatException(file + " cannot be read: " + e.getMessage(), e);
+            throw new ModelFormatException(HelpTopic.DAMAGED_WEIGHTS, file + " cannot be read: " + e.getMessage(), e);
         }
     }
 
     private static Map<String, WeightTensor> read(Path file, FileChannel channel) throws IOException {
         long fileBytes = channel.size();
         if (fileBytes < Long.BYTES) {
-            throw new ModelFormatException(file + " has " + fileBytes + " bytes, too few for a safetensors file.");
+            throw new ModelFormatException(
+                    HelpTopic.DAMAGED_WEIGHTS, file + " has " + fileBytes + " bytes, too few for a safetensors file.");
         }
         long headerBytes = readFully(channel, 0, Long.BYTES).getLong();
         if (headerBytes < 2 || headerBytes > Math.min(MAX_HEADER_BYTES, fileBytes - Long.BYTES)) {
-            throw new ModelFormatException(file + " claims a header of " + headerBytes + " bytes, but has "
-                    + (fileBytes - Long.BYTES) + " bytes left. It is cut, or not a safetensors file.");
+            throw new ModelFormatException(
+                    HelpTopic.DAMAGED_WEIGHTS,
+                    file + " claims a header of " + headerBytes + " bytes, but has " + (fileBytes - Long.BYTES)
+                            + " bytes left. It is cut, or not a safetensors file.");
         }
         ByteBuffer header = readFully(channel, Long.BYTES, (int) headerBytes);
         JsonConfig json = JsonConfig.parse(
@@ -67,7 +71,8 @@ public final class SafetensorsFile {
         for (String name : json.json().keySet()) {
             if (!name.equals("__metadata__")) {
                 JsonConfig entry = json.optionalObject(name)
-                        .orElseThrow(() -> new ModelFormatException(file + ": tensor " + name + " is null."));
+                        .orElseThrow(() -> new ModelFormatException(
+                                HelpTopic.DAMAGED_WEIGHTS, file + ": tensor " + name + " is null."));
                 tensors.put(name, tensor(file, name, entry, dataStart, fileBytes));
             }
         }
@@ -82,13 +87,16 @@ public final class SafetensorsFile {
                 || offsets.get(0) < 0
                 || offsets.get(1) < offsets.get(0)
                 || offsets.get(1) > dataBytes) {
-            throw new ModelFormatException(file + ": tensor " + name + " lies at " + offsets + ", but the data has "
-                    + dataBytes + " bytes. The file is cut or damaged.");
+            throw new ModelFormatException(
+                    HelpTopic.DAMAGED_WEIGHTS,
+                    file + ": tensor " + name + " lies at " + offsets + ", but the data has " + dataBytes
+                            + " bytes. The file is cut or damaged.");
         }
         List<Integer> shape = new ArrayList<>();
         for (long size : entry.longs("shape")) {
             if (size < 0 || size > Integer.MAX_VALUE) {
-                throw new ModelFormatException(file + ": tensor " + name + " has a size of " + size + ".");
+                throw new ModelFormatException(
+                        HelpTopic.DAMAGED_WEIGHTS, file + ": tensor " + name + " has a size of " + size + ".");
             }
             shape.add((int) size);
         }
@@ -101,7 +109,8 @@ public final class SafetensorsFile {
                     false,
                     new FileRegion(file, dataStart + offsets.get(0), offsets.get(1) - offsets.get(0)));
         } catch (IllegalArgumentException e) {
-            throw new ModelFormatException(file + ": tensor " + e.getMessage() + " The file is damaged.", e);
+            throw new ModelFormatException(
+                    HelpTopic.DAMAGED_WEIGHTS, file + ": tensor " + e.getMessage() + " The file is damaged.", e);
         }
     }
 
@@ -116,8 +125,10 @@ public final class SafetensorsFile {
             case "I8" -> DType.INT8;
             case "U8", "BOOL" -> DType.UINT8;
             default ->
-                throw new ModelFormatException(file + ": tensor " + name + " has dtype " + dtype
-                        + ". Known are F64, F32, F16, BF16, I64, I32, I8, U8 and BOOL.");
+                throw new ModelFormatException(
+                        HelpTopic.DAMAGED_WEIGHTS,
+                        file + ": tensor " + name + " has dtype " + dtype
+                                + ". Known are F64, F32, F16, BF16, I64, I32, I8, U8 and BOOL.");
         };
     }
 
@@ -130,6 +141,7 @@ public final class SafetensorsFile {
             FileRegion before = byOffset.get(i - 1).region();
             if (before.offset() + before.length() > byOffset.get(i).region().offset()) {
                 throw new ModelFormatException(
+                        HelpTopic.DAMAGED_WEIGHTS,
                         file + ": tensors " + byOffset.get(i - 1).name() + " and "
                                 + byOffset.get(i).name() + " overlap. The file is damaged.");
             }

@@ -4,6 +4,7 @@ package io.embed4j.core.index;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import io.embed4j.EmbedException;
+import io.embed4j.HelpTopic;
 import io.embed4j.ModelFormatException;
 import io.embed4j.core.file.SafetensorsFile;
 import io.embed4j.spec.DType;
@@ -49,8 +50,10 @@ public final class IndexFile {
                 || tensor.type() != DType.FP32
                 || tensor.shape().size() != 2
                 || tensor.shape().get(1) < 1) {
-            throw new ModelFormatException(file + " is no index: it must hold a tensor \"" + TENSOR + "\" [N, D] of F32"
-                    + (tensor == null ? "." : ", found " + tensor.type() + tensor.shape() + "."));
+            throw new ModelFormatException(
+                    HelpTopic.INDEX_FILE,
+                    file + " is no index: it must hold a tensor \"" + TENSOR + "\" [N, D] of F32"
+                            + (tensor == null ? "." : ", found " + tensor.type() + tensor.shape() + "."));
         }
         return new IndexFile(tensor);
     }
@@ -76,7 +79,8 @@ public final class IndexFile {
             try {
                 part.map().asFloatBuffer().get(values);
             } catch (IOException e) {
-                throw new ModelFormatException(all.file() + " cannot be read: " + e.getMessage(), e);
+                throw new ModelFormatException(
+                        HelpTopic.INDEX_FILE, all.file() + " cannot be read: " + e.getMessage(), e);
             }
             shard.add(values, count);
         }
@@ -101,6 +105,7 @@ public final class IndexFile {
             Files.move(fresh, directory.resolve(FILE), StandardCopyOption.ATOMIC_MOVE);
         } catch (IOException e) {
             throw new EmbedException(
+                    HelpTopic.CANNOT_WRITE,
                     "The index could not be saved to " + directory + ": " + e
                             + ". Name a writable directory with room.",
                     e);

@@ -2,6 +2,7 @@
 package io.embed4j.core.model;
 
 import io.embed4j.EmbedException;
+import io.embed4j.HelpTopic;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -36,6 +37,7 @@ public final class CacheDirectory {
             }
         }
         throw new EmbedException(
+                HelpTopic.CACHE_DIRECTORY,
                 "No cache directory can be written; tried " + candidates
                         + ". Set the system property embed4j.cache to a writable directory.",
                 last);

@@ -2,6 +2,7 @@
 package io.embed4j.core.model;
 
 import io.embed4j.EmbedException;
+import io.embed4j.HelpTopic;
 import io.embed4j.ModelFormatException;
 import io.embed4j.core.file.JsonConfig;
 import java.io.IOException;
@@ -82,7 +83,8 @@ final class EmbeddedModel {
      */
     static EmbeddedModel find(String id) {
         if (!id.matches("[A-Za-z0-9._-]+")) {
-            throw new ModelFormatException("\"embedded:" + id + "\" is not the name of an embedded model.");
+            throw new ModelFormatException(
+                    HelpTopic.MODEL_NOT_FOUND, "\"embedded:" + id + "\" is not the name of an embedded model.");
         }
         ClassLoader own = EmbeddedModel.class.getClassLoader();
         ClassLoader context = Optional.ofNullable(Thread.currentThread().getContextClassLoader())
@@ -93,11 +95,14 @@ final class EmbeddedModel {
                     return new EmbeddedModel(id, new String(in.readAllBytes(), StandardCharsets.UTF_8), loader);
                 }
             } catch (IOException e) {
-                throw new ModelFormatException("The descriptor of embedded:" + id + " cannot be read.", e);
+                throw new ModelFormatException(
+                        HelpTopic.MODEL_NOT_FOUND, "The descriptor of embedded:" + id + " cannot be read.", e);
             }
         }
-        throw new ModelFormatException("The model embedded:" + id + " is not on the class path. Add the dependency "
-                + "io.embed4j:embed-model-minilm for embedded:all-minilm-l6-v2, or name a model directory.");
+        throw new ModelFormatException(
+                HelpTopic.MODEL_NOT_FOUND,
+                "The model embedded:" + id + " is not on the class path. Add the dependency "
+                        + "io.embed4j:embed-model-minilm for embedded:all-minilm-l6-v2, or name a model directory.");
     }
 
     String name() {
@@ -129,6 +134,7 @@ final class EmbeddedModel {
             return target;
         } catch (IOException e) {
             throw new EmbedException(
+                    HelpTopic.CACHE_DIRECTORY,
                     "The model " + name + " could not be unpacked to " + target + ": " + e
                             + ". Set the system property embed4j.cache to a writable directory with room.",
                     e);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.embed4j.core.model;
 
+import io.embed4j.HelpTopic;
 import io.embed4j.ModelFormatException;
 import io.embed4j.core.family.ModelFamilies;
 import io.embed4j.core.family.ModelFamily;
@@ -44,11 +45,14 @@ public final class ModelLoader {
         try {
             directory = Path.of(model);
         } catch (InvalidPathException e) {
-            throw new ModelFormatException("The model \"" + model + "\" is not a path: " + e.getReason() + ".", e);
+            throw new ModelFormatException(
+                    HelpTopic.MODEL_NOT_FOUND, "The model \"" + model + "\" is not a path: " + e.getReason() + ".", e);
         }
         if (!Files.isDirectory(directory)) {
-            throw new ModelFormatException("The model \"" + model + "\" is not a directory. Give a directory with "
-                    + "config.json, tokenizer.json and model.safetensors, or embedded:all-minilm-l6-v2.");
+            throw new ModelFormatException(
+                    HelpTopic.MODEL_NOT_FOUND,
+                    "The model \"" + model + "\" is not a directory. Give a directory with "
+                            + "config.json, tokenizer.json and model.safetensors, or embedded:all-minilm-l6-v2.");
         }
         return directory;
     }
@@ -88,6 +92,7 @@ public final class ModelLoader {
         Path file = directory.resolve("tokenizer.json");
         if (!Files.exists(file)) {
             throw new ModelFormatException(
+                    HelpTopic.TOKENIZER,
                     file + " is missing. Load the model's tokenizer in Python as a fast tokenizer"
                             + " and save it: AutoTokenizer.from_pretrained(...).save_pretrained(...).");
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.embed4j.core.model;
 
+import io.embed4j.HelpTopic;
 import io.embed4j.ModelFormatException;
 import io.embed4j.core.family.ModelFamily;
 import io.embed4j.spec.EncoderSpec;
@@ -47,8 +48,10 @@ final class NamedWeights implements WeightSource {
         String prefix = family.prefixes().stream()
                 .filter(candidate -> encoder.tensors().containsKey(candidate + embedding))
                 .findFirst()
-                .orElseThrow(() -> new ModelFormatException(encoder.source() + " has no tensor " + embedding
-                        + ", also not behind a prefix (" + String.join(", ", family.prefixes()) + ")."));
+                .orElseThrow(() -> new ModelFormatException(
+                        HelpTopic.MISSING_TENSOR,
+                        encoder.source() + " has no tensor " + embedding + ", also not behind a prefix ("
+                                + String.join(", ", family.prefixes()) + ")."));
         NamedWeights weights = new NamedWeights(family, prefix, encoder, head);
         spec.weightShapes().forEach(weights::check);
         return weights;
@@ -57,17 +60,23 @@ final class NamedWeights implements WeightSource {
     private void check(WeightShape wanted) {
         WeightFiles files = files(wanted.role(), wanted.index());
         WeightTensor found = find(wanted.role(), wanted.index())
-                .orElseThrow(() -> new ModelFormatException(files.source() + " has no tensor "
-                        + name(wanted.role(), wanted.index())
-                                .orElse(wanted.role().toString())
-                        + ", which the configuration calls for."));
+                .orElseThrow(() -> new ModelFormatException(
+                        HelpTopic.MISSING_TENSOR,
+                        files.source() + " has no tensor "
+                                + name(wanted.role(), wanted.index())
+                                        .orElse(wanted.role().toString())
+                                + ", which the configuration calls for."));
         if (!found.shape().equals(wanted.shape())) {
-            throw new ModelFormatException(files.source() + ": tensor " + found.name() + " has shape " + found.shape()
-                    + ", but the configuration calls for " + wanted.shape() + ".");
+            throw new ModelFormatException(
+                    HelpTopic.MISSING_TENSOR,
+                    files.source() + ": tensor " + found.name() + " has shape " + found.shape()
+                            + ", but the configuration calls for " + wanted.shape() + ".");
         }
         if (!found.type().isFloatingPoint()) {
-            throw new ModelFormatException(files.source() + ": tensor " + found.name() + " is stored as " + found.type()
-                    + ". Weights must be fp64, fp32, fp16 or bf16; quantized files are not read.");
+            throw new ModelFormatException(
+                    HelpTopic.MISSING_TENSOR,
+                    files.source() + ": tensor " + found.name() + " is stored as " + found.type()
+                            + ". Weights must be fp64, fp32, fp16 or bf16; quantized files are not read.");
         }
     }
 

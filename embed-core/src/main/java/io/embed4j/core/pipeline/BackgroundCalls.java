@@ -3,6 +3,7 @@ package io.embed4j.core.pipeline;
 
 import io.embed4j.EmbedException;
 import io.embed4j.EmbedderClosedException;
+import io.embed4j.HelpTopic;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -42,7 +43,8 @@ final class BackgroundCalls implements AutoCloseable {
             room.acquire();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw new EmbedException("Interrupted while waiting for room in the queue of background calls.", e);
+            throw new EmbedException(
+                    HelpTopic.INTERRUPTED, "Interrupted while waiting for room in the queue of background calls.", e);
         }
         CompletableFuture<T> result = new CompletableFuture<>();
         result.whenComplete((value, failure) -> room.release());

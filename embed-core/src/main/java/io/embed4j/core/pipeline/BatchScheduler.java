@@ -2,6 +2,7 @@
 package io.embed4j.core.pipeline;
 
 import io.embed4j.EmbedderClosedException;
+import io.embed4j.HelpTopic;
 import io.embed4j.ModelFormatException;
 import io.embed4j.OutOfDeviceMemoryException;
 import io.embed4j.core.text.TokenizedText;
@@ -206,6 +207,7 @@ final class BatchScheduler implements AutoCloseable {
         for (int i = from; i < from + length; i++) {
             if (!Float.isFinite(values[i])) {
                 throw new ModelFormatException(
+                        HelpTopic.NOT_FINITE,
                         "The model gave a vector with " + values[i] + " in it. Its weights hold NaN"
                                 + " or infinity, or its activations are too large for this precision.");
             }

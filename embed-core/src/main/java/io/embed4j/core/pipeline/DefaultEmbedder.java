@@ -7,6 +7,7 @@ import io.embed4j.EmbedOptions;
 import io.embed4j.Embedder;
 import io.embed4j.EmbedderClosedException;
 import io.embed4j.Embeddings;
+import io.embed4j.HelpTopic;
 import io.embed4j.ModelFormatException;
 import io.embed4j.ModelInfo;
 import io.embed4j.Precision;
@@ -128,8 +129,10 @@ public final class DefaultEmbedder implements Embedder {
     private void requireBelow(int rows, int[] ids, String what) {
         for (int id : ids) {
             if (id < 0 || id >= rows) {
-                throw new ModelFormatException(definition.tokenizerFile() + " gives the " + what + " " + id
-                        + ", but the model knows " + rows + ". Is it the tokenizer of another model?");
+                throw new ModelFormatException(
+                        HelpTopic.TOKENIZER,
+                        definition.tokenizerFile() + " gives the " + what + " " + id + ", but the model knows " + rows
+                                + ". Is it the tokenizer of another model?");
             }
         }
     }
@@ -213,7 +216,8 @@ public final class DefaultEmbedder implements Embedder {
         } catch (InterruptedException e) {
             done.cancel(false);
             Thread.currentThread().interrupt();
-            throw new EmbedException("The call was interrupted; its texts were not embedded.", e);
+            throw new EmbedException(
+                    HelpTopic.INTERRUPTED, "The call was interrupted; its texts were not embedded.", e);
         } catch (ExecutionException e) {
             throw rethrown(e.getCause());
         }

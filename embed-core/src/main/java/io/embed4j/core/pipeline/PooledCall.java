@@ -3,6 +3,7 @@ package io.embed4j.core.pipeline;
 
 import io.embed4j.EmbedException;
 import io.embed4j.Embeddings;
+import io.embed4j.HelpTopic;
 import io.embed4j.core.text.TokenizedText;
 import io.embed4j.spi.OutputRequest;
 import java.util.List;
@@ -24,8 +25,10 @@ final class PooledCall {
         this.request = request;
         long numbers = (long) rows.size() * request.dimension();
         if (numbers > Integer.MAX_VALUE - 8) {
-            throw new EmbedException(rows.size() + " vectors of " + request.dimension()
-                    + " numbers are more than one array can hold. Use stream(...), which needs constant memory.");
+            throw new EmbedException(
+                    HelpTopic.TOO_MANY_ROWS,
+                    rows.size() + " vectors of " + request.dimension()
+                            + " numbers are more than one array can hold. Use stream(...), which needs constant memory.");
         }
         this.values = new float[(int) numbers];
     }

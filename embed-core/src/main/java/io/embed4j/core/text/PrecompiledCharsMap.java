@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.embed4j.core.text;
 
+import io.embed4j.HelpTopic;
 import io.embed4j.ModelFormatException;
 import io.embed4j.core.file.JsonConfig;
 import java.nio.ByteBuffer;
@@ -45,8 +46,10 @@ final class PrecompiledCharsMap {
         ByteBuffer bytes = decode(source, normalizer.stringValue("precompiled_charsmap"));
         long trieBytes = bytes.remaining() < Integer.BYTES ? -1 : Integer.toUnsignedLong(bytes.getInt());
         if (trieBytes < Integer.BYTES || trieBytes % Integer.BYTES != 0 || trieBytes > bytes.remaining()) {
-            throw new ModelFormatException(source + " has a trie of " + trieBytes + " bytes and " + bytes.remaining()
-                    + " bytes left. It is damaged.");
+            throw new ModelFormatException(
+                    HelpTopic.TOKENIZER,
+                    source + " has a trie of " + trieBytes + " bytes and " + bytes.remaining()
+                            + " bytes left. It is damaged.");
         }
         IntBuffer units = bytes.slice(bytes.position(), (int) trieBytes)
                 .order(ByteOrder.LITTLE_ENDIAN)
@@ -56,7 +59,8 @@ final class PrecompiledCharsMap {
         try {
             StandardCharsets.UTF_8.newDecoder().decode(replacements.duplicate());
         } catch (CharacterCodingException e) {
-            throw new ModelFormatException(source + " has replacements that are not UTF-8. It is damaged.", e);
+            throw new ModelFormatException(
+                    HelpTopic.TOKENIZER, source + " has replacements that are not UTF-8. It is damaged.", e);
         }
         new PrecompiledCharsMap(source, units, replacements).walk();
     }
@@ -68,9 +72,10 @@ final class PrecompiledCharsMap {
             if (Base64.getEncoder().withoutPadding().encodeToString(bytes).equals(base64.replace("=", ""))) {
                 return ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
             }
-            throw new ModelFormatException(source + " is not base64: bits are left over. It is damaged.");
+            throw new ModelFormatException(
+                    HelpTopic.TOKENIZER, source + " is not base64: bits are left over. It is damaged.");
         } catch (IllegalArgumentException e) {
-            throw new ModelFormatException(source + " is not base64: " + e.getMessage() + ".", e);
+            throw new ModelFormatException(HelpTopic.TOKENIZER, source + " is not base64: " + e.getMessage() + ".", e);
         }
     }
 
@@ -101,6 +106,7 @@ final class PrecompiledCharsMap {
     private int unit(long place) {
         if (place >= units.limit()) {
             throw new ModelFormatException(
+                    HelpTopic.TOKENIZER,
                     source + " leads to unit " + place + " of " + units.limit() + ". It is damaged.");
         }
         return units.get((int) place);
@@ -110,8 +116,10 @@ final class PrecompiledCharsMap {
         boolean inside = place <= replacements.limit();
         boolean amidCharacter = place < replacements.limit() && (replacements.get(place) & 0xC0) == 0x80;
         if (!inside || amidCharacter) {
-            throw new ModelFormatException(source + " has a replacement at byte " + place + " of "
-                    + replacements.limit() + ", where no character begins. It is damaged.");
+            throw new ModelFormatException(
+                    HelpTopic.TOKENIZER,
+                    source + " has a replacement at byte " + place + " of " + replacements.limit()
+                            + ", where no character begins. It is damaged.");
         }
     }
 

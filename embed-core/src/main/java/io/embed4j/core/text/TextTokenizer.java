@@ -7,6 +7,7 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import io.embed4j.EmbedException;
 import io.embed4j.EmbedderClosedException;
+import io.embed4j.HelpTopic;
 import io.embed4j.InvalidTextException;
 import io.embed4j.ModelFormatException;
 import io.embed4j.TruncationPolicy;
@@ -74,17 +75,19 @@ public final class TextTokenizer implements AutoCloseable {
                             new ByteArrayInputStream(text.getBytes(StandardCharsets.UTF_8)), options),
                     maxTokens);
         } catch (NoSuchFileException e) {
-            throw new ModelFormatException(file + " is missing.", e);
+            throw new ModelFormatException(HelpTopic.TOKENIZER, file + " is missing.", e);
         } catch (ModelFormatException e) {
             throw e;
         } catch (LinkageError e) {
             throw new EmbedException(
+                    HelpTopic.NATIVE_TOKENIZER,
                     "The native tokenizer library could not be loaded: " + rootMessage(e) + ". A JVM loads it into one"
                             + " class loader only: if several applications share this JVM, put embed4j and its"
                             + " dependencies where they share a class loader, such as the server's lib directory.",
                     e);
         } catch (IOException | RuntimeException e) {
-            throw new ModelFormatException(file + " cannot be loaded as a tokenizer: " + e.getMessage(), e);
+            throw new ModelFormatException(
+                    HelpTopic.TOKENIZER, file + " cannot be loaded as a tokenizer: " + e.getMessage(), e);
         }
     }
 
@@ -162,12 +165,14 @@ public final class TextTokenizer implements AutoCloseable {
         int room = maxTokens - run.head() - run.tail();
         if (policy == TruncationPolicy.ERROR) {
             throw new InvalidTextException(
+                    HelpTopic.TEXT_TOO_LONG,
                     index,
                     "Text " + index + " has " + count + " tokens; the model takes " + maxTokens
                             + ". Shorten it, or use the truncation policy TRUNCATE or CHUNK.");
         }
         if (room < 1) {
             throw new InvalidTextException(
+                    HelpTopic.TEXT_TOO_LONG,
                     index,
                     "Text " + index + " cannot be cut: the model takes " + maxTokens + " tokens, and the "
                             + (run.head() + run.tail()) + " special tokens leave no room.");
@@ -256,7 +261,7 @@ public final class TextTokenizer implements AutoCloseable {
         } catch (EmbedderClosedException e) {
             throw e;
         } catch (RuntimeException e) {
-            throw new EmbedException(what + " cannot be tokenized: " + e.getMessage(), e);
+            throw new EmbedException(HelpTopic.TOKENIZER, what + " cannot be tokenized: " + e.getMessage(), e);
         } finally {
             life.readLock().unlock();
         }

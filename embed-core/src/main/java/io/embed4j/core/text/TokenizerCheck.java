@@ -4,6 +4,7 @@ package io.embed4j.core.text;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
+import io.embed4j.HelpTopic;
 import io.embed4j.ModelFormatException;
 import io.embed4j.core.file.JsonConfig;
 import java.util.HashSet;
@@ -61,7 +62,7 @@ final class TokenizerCheck {
 
     private static void requireText(JsonConfig json, String key) {
         if (json.optionalString(key).filter(String::isEmpty).isPresent()) {
-            throw new ModelFormatException(json.source() + ": \"" + key + "\" is empty.");
+            throw new ModelFormatException(HelpTopic.TOKENIZER, json.source() + ": \"" + key + "\" is empty.");
         }
     }
 
@@ -79,17 +80,20 @@ final class TokenizerCheck {
             return;
         }
         if (++templates > 1) {
-            throw new ModelFormatException(processor.source() + " has a second template; there may be one.");
+            throw new ModelFormatException(
+                    HelpTopic.TOKENIZER, processor.source() + " has a second template; there may be one.");
         }
         JsonConfig specials = processor
                 .optionalObject("special_tokens")
-                .orElseThrow(() -> new ModelFormatException(processor.source() + " has no \"special_tokens\"."));
+                .orElseThrow(() -> new ModelFormatException(
+                        HelpTopic.TOKENIZER, processor.source() + " has no \"special_tokens\"."));
         for (JsonConfig piece : processor.objects("single")) {
             piece.optionalObject("SpecialToken")
                     .map(token -> token.stringValue("id"))
                     .ifPresent(id -> {
                         if (!specials.has(id)) {
                             throw new ModelFormatException(
+                                    HelpTopic.TOKENIZER,
                                     processor.source() + ": \"single\" wants the special token \"" + id
                                             + "\", which \"special_tokens\" does not describe.");
                         }
@@ -97,6 +101,7 @@ final class TokenizerCheck {
             piece.optionalObject("Sequence").map(text -> text.stringValue("id")).ifPresent(id -> {
                 if (!id.equals("A")) {
                     throw new ModelFormatException(
+                            HelpTopic.TOKENIZER,
                             processor.source() + ": \"single\" wants a text \"" + id + "\"; a single text is \"A\".");
                 }
             });
@@ -110,7 +115,8 @@ final class TokenizerCheck {
         int ids = special.longs("ids").size();
         int tokens = special.strings("tokens").size();
         if (ids != tokens) {
-            throw new ModelFormatException(special.source() + " has " + ids + " ids but " + tokens + " tokens.");
+            throw new ModelFormatException(
+                    HelpTopic.TOKENIZER, special.source() + " has " + ids + " ids but " + tokens + " tokens.");
         }
     }
 
@@ -120,13 +126,17 @@ final class TokenizerCheck {
         if (vocabulary instanceof JsonObject tokens && model.has("unk_token")) {
             String unknown = model.stringValue("unk_token");
             if (!tokens.has(unknown)) {
-                throw new ModelFormatException(model.source() + ": the token for unknown words, \"" + unknown
-                        + "\", is not among the " + tokens.size() + " tokens of \"vocab\".");
+                throw new ModelFormatException(
+                        HelpTopic.TOKENIZER,
+                        model.source() + ": the token for unknown words, \"" + unknown + "\", is not among the "
+                                + tokens.size() + " tokens of \"vocab\".");
             }
         }
         if (vocabulary instanceof JsonArray && !model.has("unk_id") && !model.booleanValue("byte_fallback", false)) {
-            throw new ModelFormatException(model.source()
-                    + " has neither \"unk_id\" nor \"byte_fallback\": unknown characters would have no token.");
+            throw new ModelFormatException(
+                    HelpTopic.TOKENIZER,
+                    model.source()
+                            + " has neither \"unk_id\" nor \"byte_fallback\": unknown characters would have no token.");
         }
         checkMerges(model);
     }
@@ -139,8 +149,10 @@ final class TokenizerCheck {
         }
         for (JsonElement merge : merges) {
             if (!second(merge).startsWith(prefix)) {
-                throw new ModelFormatException(model.source() + ": the merge " + merge
-                        + " does not continue with the \"continuing_subword_prefix\" \"" + prefix + "\".");
+                throw new ModelFormatException(
+                        HelpTopic.TOKENIZER,
+                        model.source() + ": the merge " + merge
+                                + " does not continue with the \"continuing_subword_prefix\" \"" + prefix + "\".");
             }
         }
     }
@@ -161,12 +173,14 @@ final class TokenizerCheck {
         String content = token.optionalString("content").orElse("");
         if (token.booleanValue("lstrip", false) && content.isBlank()) {
             throw new ModelFormatException(
+                    HelpTopic.TOKENIZER,
                     token.source() + ": \"" + content + "\" is white space and has \"lstrip\": true.");
         }
         if (!content.isEmpty()
                 && token.booleanValue("normalized", false)
                 && content.codePoints().allMatch(this::mayVanish)) {
             throw new ModelFormatException(
+                    HelpTopic.TOKENIZER,
                     token.source() + ": the token " + token.json().get("content")
                             + " has \"normalized\": true, but normalization may leave nothing of it.");
         }
