@@ -99,9 +99,10 @@ final class OnnxRuntime {
      * @param threads threads that share each run: 1 for many runs at a time, more for the latency of one
      */
     static EncoderSession open(byte[] model, Path folder, int threads) {
-        return Started.THROUGH_DJL
-                ? DjlSession.open(model, options(folder, threads))
-                : DirectSession.open(Started.ENVIRONMENT, model, options(folder, threads));
+        return UntilTheEnd.guard(
+                Started.THROUGH_DJL
+                        ? DjlSession.open(model, options(folder, threads))
+                        : DirectSession.open(Started.ENVIRONMENT, model, options(folder, threads)));
     }
 
     @SuppressWarnings("resource") // the session closes its options
