@@ -7,6 +7,7 @@ import io.embed4j.Precision;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
+import java.io.Reader;
 import java.io.UncheckedIOException;
 import java.net.URI;
 import java.net.URISyntaxException;
@@ -105,6 +106,23 @@ public final class Fixture {
      */
     public static Fixture load(String name) {
         return LOADED.computeIfAbsent(name, Fixture::read);
+    }
+
+    /**
+     * Reads a fixture that is not among the resources, because it is too large to commit.
+     *
+     * @param folder with {@code expected.json} and {@code model/}, as {@code embed-testkit/fixtures/full_depth.py} writes it
+     */
+    public static Fixture at(Path folder) {
+        try (Reader reader = Files.newBufferedReader(folder.resolve("expected.json"))) {
+            Expected expected = new Gson().fromJson(reader, Expected.class);
+            return new Fixture(
+                    String.valueOf(folder.getFileName()),
+                    folder.resolve("model").toString(),
+                    expected);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     private static Fixture read(String name) {
