@@ -82,6 +82,14 @@ public interface EmbedderFactory {
     DeviceReport detectDevices();
 
     /**
+     * Checks whether embed4j can work here.
+     *
+     * @param device a device that must be usable, or {@code auto} for any
+     * @return check by check
+     */
+    InstallationReport checkInstallation(String device);
+
+    /**
      * Makes an empty index.
      *
      * @param dimension D

@@ -8,6 +8,9 @@ import io.embed4j.EmbedderFactory;
 import io.embed4j.EmbedderOptions;
 import io.embed4j.FitReport;
 import io.embed4j.HelpTopic;
+import io.embed4j.InstallationReport;
+import io.embed4j.InstallationReport.Check;
+import io.embed4j.InstallationReport.Status;
 import io.embed4j.VectorIndex;
 import java.util.ArrayList;
 import java.util.List;
@@ -61,6 +64,19 @@ final class FakeFactory implements EmbedderFactory {
         return new DeviceReport(List.of(
                 new DeviceReport.Entry("cpu", "Fake CPU", true, 16L << 30, 8L << 30, "", ""),
                 new DeviceReport.Entry("cuda", "", false, 0, 0, "No driver found.", "Install driver 570 or newer.")));
+    }
+
+    @Override
+    public InstallationReport checkInstallation(String device) {
+        boolean wanted = device.equals("cuda");
+        return new InstallationReport(List.of(
+                new Check("Java", Status.OK, "Java 17", "", null),
+                new Check(
+                        "device cuda",
+                        wanted ? Status.FAILED : Status.NOTICE,
+                        "No driver found.",
+                        "Install driver 570 or newer.",
+                        HelpTopic.DEVICE_UNAVAILABLE)));
     }
 
     @Override

@@ -174,7 +174,7 @@ class MainTest {
             assertThat(run.err()).isEmpty();
             assertThat(run.out()).contains("embed ");
         }
-        assertThat(Run.of("--help").out()).contains("embed [OPTIONS] TEXT...", "encode", "devices", "fit");
+        assertThat(Run.of("--help").out()).contains("embed [OPTIONS] TEXT...", "encode", "devices", "fit", "doctor");
         assertThat(Run.of("encode", "--help").out()).contains("embedded:all-minilm-l6-v2", "--field", "--verbose");
     }
 
@@ -232,6 +232,37 @@ class MainTest {
         assertThat(fit.get("precision").getAsString()).isEqualTo("fp32");
         assertThat(fit.get("largestTokenBudget").getAsInt()).isEqualTo(4096);
         assertThat(fit.get("remedy").getAsString()).isEqualTo("Use fp16.");
+    }
+
+    @Test
+    void saysWhetherTheInstallationIsWell() {
+        Run run = Run.of("doctor");
+        assertThat(run.exitCode()).isZero();
+        assertThat(run.outLines())
+                .containsExactly(
+                        "ok      Java         Java 17",
+                        "notice  device cuda  No driver found.",
+                        "                     -> Install driver 570 or newer."
+                                + " See docs/troubleshooting.md#device-unavailable",
+                        "",
+                        "1 ok, 1 to note, 0 failed");
+
+        Run required = Run.of("doctor", "--device", "cuda");
+        assertThat(required.exitCode()).isEqualTo(1);
+        assertThat(required.outLines()).contains("FAILED  device cuda  No driver found.", "1 ok, 0 to note, 1 failed");
+    }
+
+    @Test
+    void saysWhetherTheInstallationIsWellAsJson() {
+        Run run = Run.of("doctor", "--json", "-d", "cuda");
+
+        JsonObject report = JsonParser.parseString(run.out()).getAsJsonObject();
+        assertThat(run.exitCode()).isEqualTo(1);
+        assertThat(report.get("passed").getAsBoolean()).isFalse();
+        JsonObject device = report.getAsJsonArray("checks").get(1).getAsJsonObject();
+        assertThat(device.get("status").getAsString()).isEqualTo("failed");
+        assertThat(device.get("remedy").getAsString()).isEqualTo("Install driver 570 or newer.");
+        assertThat(device.get("help").getAsString()).isEqualTo("docs/troubleshooting.md#device-unavailable");
     }
 
     private static void assertVector(String json, float[] expected) {

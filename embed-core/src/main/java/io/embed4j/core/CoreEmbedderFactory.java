@@ -7,12 +7,14 @@ import io.embed4j.EmbedderFactory;
 import io.embed4j.EmbedderOptions;
 import io.embed4j.FitReport;
 import io.embed4j.HelpTopic;
+import io.embed4j.InstallationReport;
 import io.embed4j.Precision;
 import io.embed4j.UnsupportedModelException;
 import io.embed4j.VectorIndex;
 import io.embed4j.core.device.Backends;
 import io.embed4j.core.device.FitPlanner;
 import io.embed4j.core.device.OpenDevices;
+import io.embed4j.core.doctor.Doctor;
 import io.embed4j.core.index.CosineIndex;
 import io.embed4j.core.index.IndexFile;
 import io.embed4j.core.model.ModelDefinition;
@@ -77,6 +79,11 @@ public final class CoreEmbedderFactory implements EmbedderFactory {
     @Override
     public DeviceReport detectDevices() {
         return Backends.find().report();
+    }
+
+    @Override
+    public InstallationReport checkInstallation(String device) {
+        return new Doctor(Backends.find(), this::open).examine(device);
     }
 
     @Override

@@ -35,7 +35,7 @@ public final class Backends {
      * @param providers backends in any order
      * @param broken what is to be reported of backends that could not be loaded
      */
-    Backends(List<BackendProvider> providers, List<DeviceProbe> broken) {
+    public Backends(List<BackendProvider> providers, List<DeviceProbe> broken) {
         this.providers = providers.stream()
                 .sorted(Comparator.comparingInt(BackendProvider::priority).reversed())
                 .toList();
@@ -145,7 +145,8 @@ public final class Backends {
         return chosen.id();
     }
 
-    private List<DeviceProbe> probes() {
+    /** Asks every backend for its devices, the best backend first. */
+    public List<DeviceProbe> probes() {
         List<DeviceProbe> probes = new ArrayList<>();
         for (BackendProvider provider : providers) {
             probes.addAll(probe(provider));

@@ -23,7 +23,7 @@ public final class CacheDirectory {
      *
      * @throws EmbedException if none of the places can be written
      */
-    static Path find() {
+    public static Path find() {
         List<Path> candidates = candidates();
         IOException last = null;
         for (Path candidate : candidates) {

@@ -5,6 +5,7 @@ import io.embed4j.EmbedException;
 import io.embed4j.HelpTopic;
 import io.embed4j.ModelFormatException;
 import io.embed4j.core.file.JsonConfig;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -18,7 +19,9 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.security.DigestInputStream;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -34,7 +37,7 @@ import org.jspecify.annotations.Nullable;
  * at once; one of them wins and both see whole files. Where the directory is there but lacks files, they are put in one
  * by one, each in one step.
  */
-final class EmbeddedModel {
+public final class EmbeddedModel {
     private static final String DESCRIPTORS = "META-INF/embed4j/models/";
 
     private final String name;
@@ -81,7 +84,22 @@ final class EmbeddedModel {
      * @param id the part after {@code embedded:}
      * @throws ModelFormatException if no such model is on the class path; the message names the artifact to add
      */
-    static EmbeddedModel find(String id) {
+    public static EmbeddedModel find(String id) {
+        return optional(id)
+                .orElseThrow(() -> new ModelFormatException(
+                        HelpTopic.MODEL_NOT_FOUND,
+                        "The model embedded:" + id + " is not on the class path. Add the dependency "
+                                + "io.embed4j:embed-model-minilm for embedded:all-minilm-l6-v2, or name a model"
+                                + " directory."));
+    }
+
+    /**
+     * Finds the descriptor of a model.
+     *
+     * @param id the part after {@code embedded:}
+     * @return empty if no such model is on the class path
+     */
+    public static Optional<EmbeddedModel> optional(String id) {
         if (!id.matches("[A-Za-z0-9._-]+")) {
             throw new ModelFormatException(
                     HelpTopic.MODEL_NOT_FOUND, "\"embedded:" + id + "\" is not the name of an embedded model.");
@@ -92,20 +110,19 @@ final class EmbeddedModel {
         for (ClassLoader loader : new ClassLoader[] {context, own}) {
             try (InputStream in = loader.getResourceAsStream(DESCRIPTORS + id + ".json")) {
                 if (in != null) {
-                    return new EmbeddedModel(id, new String(in.readAllBytes(), StandardCharsets.UTF_8), loader);
+                    return Optional.of(
+                            new EmbeddedModel(id, new String(in.readAllBytes(), StandardCharsets.UTF_8), loader));
                 }
             } catch (IOException e) {
                 throw new ModelFormatException(
                         HelpTopic.MODEL_NOT_FOUND, "The descriptor of embedded:" + id + " cannot be read.", e);
             }
         }
-        throw new ModelFormatException(
-                HelpTopic.MODEL_NOT_FOUND,
-                "The model embedded:" + id + " is not on the class path. Add the dependency "
-                        + "io.embed4j:embed-model-minilm for embedded:all-minilm-l6-v2, or name a model directory.");
+        return Optional.empty();
     }
 
-    String name() {
+    /** As people call it. */
+    public String name() {
         return name;
     }
 
@@ -114,7 +131,7 @@ final class EmbeddedModel {
      *
      * @return a directory in Hugging Face layout
      */
-    Path unpack() {
+    public Path unpack() {
         Path parent = CacheDirectory.find().resolve("models");
         Path target = parent.resolve(directoryName);
         try {
@@ -139,6 +156,38 @@ final class EmbeddedModel {
                             + ". Set the system property embed4j.cache to a writable directory with room.",
                     e);
         }
+    }
+
+    /**
+     * Compares every file with what was unpacked, byte for byte.
+     *
+     * @param directory what {@link #unpack()} returned
+     * @return files that differ or are missing
+     */
+    public List<String> damagedFiles(Path directory) {
+        List<String> damaged = new ArrayList<>();
+        files.forEach((path, file) -> {
+            try {
+                String wanted = file.sha256() == null
+                        ? hex(new ByteArrayInputStream(
+                                Objects.requireNonNull(file.text()).getBytes(StandardCharsets.UTF_8)))
+                        : file.sha256();
+                if (!hex(Files.newInputStream(directory.resolve(path))).equals(wanted)) {
+                    damaged.add(path);
+                }
+            } catch (IOException e) {
+                damaged.add(path);
+            }
+        });
+        return damaged;
+    }
+
+    private static String hex(InputStream bytes) throws IOException {
+        MessageDigest digest = sha256();
+        try (InputStream in = new DigestInputStream(bytes, digest)) {
+            in.transferTo(OutputStream.nullOutputStream());
+        }
+        return HexFormat.of().formatHex(digest.digest());
     }
 
     private boolean isComplete(Path directory) throws IOException {

@@ -19,6 +19,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -36,6 +37,12 @@ import java.util.stream.IntStream;
 public final class TextTokenizer implements AutoCloseable {
     private static final int SEGMENT_CHARS = 1 << 15;
     private static final int[] SAMPLE_LENGTHS = {0, 1, 2, 3, 5, 8, 16, 16, 32, 32, 64, 64, 128};
+
+    private static final String TWO_WORDS = """
+            {"version":"1.0","truncation":null,"padding":null,"added_tokens":[],"normalizer":null,
+             "pre_tokenizer":{"type":"Whitespace"},"post_processor":null,"decoder":null,
+             "model":{"type":"WordLevel","vocab":{"hello":0,"world":1,"[UNK]":2},"unk_token":"[UNK]"}}
+            """;
 
     private final HuggingFaceTokenizer tokenizer;
     private final int maxTokens;
@@ -88,6 +95,41 @@ public final class TextTokenizer implements AutoCloseable {
         } catch (IOException | RuntimeException e) {
             throw new ModelFormatException(
                     HelpTopic.TOKENIZER, file + " cannot be loaded as a tokenizer: " + e.getMessage(), e);
+        }
+    }
+
+    /**
+     * Loads the native library and lets it tokenize two words.
+     *
+     * @throws EmbedException if it cannot be loaded, or does not do what it should
+     */
+    public static void requireNative() {
+        try {
+            Path file = Files.createTempFile("embed4j-words", ".json");
+            try {
+                Files.writeString(file, TWO_WORDS);
+                try (TextTokenizer words = load(file, 2, false)) {
+                    int[] ids = words.tokenize(List.of("hello world"), 0, "", true, TruncationPolicy.ERROR, false)
+                            .get(0)
+                            .get(0)
+                            .ids();
+                    if (!Arrays.equals(ids, new int[] {0, 1})) {
+                        throw new EmbedException(
+                                HelpTopic.NATIVE_TOKENIZER,
+                                "The native tokenizer gives the ids " + Arrays.toString(ids)
+                                        + " where 0 and 1 are right. Is another version of it on the class path?");
+                    }
+                }
+            } finally {
+                Files.delete(file);
+            }
+        } catch (IOException e) {
+            throw new EmbedException(
+                    HelpTopic.NATIVE_TOKENIZER,
+                    "The temporary directory " + System.getProperty("java.io.tmpdir") + " cannot be written: " + e
+                            + ". Native libraries are unpacked there: set the system property java.io.tmpdir to"
+                            + " another.",
+                    e);
         }
     }
 

@@ -29,7 +29,7 @@ import java.util.function.IntFunction;
  * @param freeBytes free memory of every device
  * @param open how many of its devices are open
  */
-record FakeBackend(
+public record FakeBackend(
         String name,
         int priority,
         List<DeviceProbe> probe,
@@ -38,7 +38,8 @@ record FakeBackend(
         AtomicInteger open)
         implements BackendProvider {
 
-    FakeBackend(String name, int priority, DeviceProbe... probes) {
+    /** Devices that need no memory. */
+    public FakeBackend(String name, int priority, DeviceProbe... probes) {
         this(name, priority, List.of(probes), budget -> new MemoryPlan(0, 0, 0), 1000, new AtomicInteger());
     }
 
@@ -46,7 +47,8 @@ record FakeBackend(
         this("fake", 0, List.of(usable("fake:0")), planByBudget, freeBytes, new AtomicInteger());
     }
 
-    static DeviceProbe usable(String id) {
+    /** A device that can be opened. */
+    public static DeviceProbe usable(String id) {
         return DeviceProbe.usable(DeviceId.parse(id), info(id));
     }
 
