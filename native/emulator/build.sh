@@ -91,10 +91,10 @@ translate() {
 kernels() {
     local out=$1 source name fast="" slow="" part
     shift
+    compile build/objects/never_destroyed.o src/never_destroyed.cpp $host
     for part in fibers block collectives signals no_checks checks; do
-        compile "build/objects/engine_$part.o" "src/kernel_library/$part.cpp" $host -ffp-contract=fast &
+        compile "build/objects/engine_$part.o" "src/kernel_library/$part.cpp" $host -ffp-contract=fast
     done
-    wait
     for source in "$@"; do
         name=$(echo "$source" | sed 's/[^A-Za-z0-9]/_/g')
         fast="$fast build/objects/$name.o"
@@ -117,7 +117,7 @@ kernels() {
         [ -f "build/objects/$name.o.hash" ] && [ -f "build/objects/${name}_checked.o.hash" ] || failed=1
     done
     [ "$failed" = 0 ] || return 1
-    local engine="build/objects/engine_fibers.o build/objects/engine_block.o build/objects/engine_collectives.o build/objects/engine_signals.o"
+    local engine="build/objects/engine_fibers.o build/objects/engine_block.o build/objects/engine_collectives.o build/objects/engine_signals.o build/objects/never_destroyed.o"
     make "$out" "$fast $engine build/objects/engine_no_checks.o" \
         "$compiler" -shared -Wl,-Bsymbolic -Wl,-z,defs $fast $engine build/objects/engine_no_checks.o -o "$out"
     make "${out%.so}_checked.so" "$slow $engine build/objects/engine_checks.o" \
@@ -139,7 +139,8 @@ stubs() {
 }
 
 driver() {
-    local source name objects="" version
+    local source name objects="build/objects/never_destroyed.o" version
+    compile build/objects/never_destroyed.o src/never_destroyed.cpp $host
     for source in src/driver/*.cpp; do
         name=$(basename "$source" .cpp)
         objects="$objects build/objects/driver_$name.o"
@@ -157,7 +158,7 @@ driver() {
         make "build/cublas$version/libcublas.so.$version" \
             "build/objects/gemm.o build/objects/cublas$version.o build/objects/stubs_cublas.s build/objects/cublas$version.map build/libcuda.so.1" \
             "$compiler" -shared -Wl,-soname,libcublas.so.$version -Wl,--version-script=build/objects/cublas$version.map \
-            build/objects/gemm.o "build/objects/cublas$version.o" build/objects/stubs_cublas.s build/libcuda.so.1 \
+            build/objects/gemm.o "build/objects/cublas$version.o" build/objects/never_destroyed.o build/objects/stubs_cublas.s build/libcuda.so.1 \
             -Wl,-rpath,'$ORIGIN:$ORIGIN/..' -o "build/cublas$version/libcublas.so.$version"
         ln -sf "cublas$version/libcublas.so.$version" "build/libcublas.so.$version"
     done

@@ -23,7 +23,8 @@ namespace emulated {
 namespace {
 
 typedef float Vector __attribute__((vector_size(32)));
-constexpr int lanes = 8, tileVectors = 2, tileRows = lanes * tileVectors, tileColumns = 6;
+typedef float UnalignedVector __attribute__((vector_size(32), aligned(4), may_alias));
+constexpr int lanes = 8, tileRows = 2 * lanes, tileColumns = 6; // 12 of the 16 registers hold sums
 
 float widen(const void* data, int type, size_t index) {
     if (type == fp32) {
@@ -108,14 +109,13 @@ void pack(float* panel, const void* data, int type, int first, int count, int k,
 
 /** tile [tileColumns][tileRows] = a [k, tileRows] times b [k, tileColumns]. */
 void multiplyTile(const float* a, const float* b, int k, float (&tile)[tileColumns][tileRows]) {
-    Vector sums[tileColumns][tileVectors] = {};
+    Vector sums[tileColumns][2] = {};
     for (int p = 0; p < k; p++) {
-        Vector rows[tileVectors];
-        memcpy(rows, a, sizeof rows);
+        const Vector upper = *reinterpret_cast<const UnalignedVector*>(a);
+        const Vector lower = *reinterpret_cast<const UnalignedVector*>(a + lanes);
         for (int column = 0; column < tileColumns; column++) {
-            for (int i = 0; i < tileVectors; i++) {
-                sums[column][i] += rows[i] * b[column];
-            }
+            sums[column][0] += upper * b[column];
+            sums[column][1] += lower * b[column];
         }
         a += tileRows;
         b += tileColumns;
