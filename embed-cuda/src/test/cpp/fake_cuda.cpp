@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A libcuda.so.1 that answers questions about devices, and does nothing else, for the tests of probing.
 //
-// What it answers stands in the file that FAKE_CUDA names, a line "key value" each, read anew on every call so that a
-// test can change it while the JVM runs. Calls that the file does not name succeed.
+// What it answers stands in the file that FAKE_CUDA names, a line "key value" each, the last one for a key counting. It
+// is read anew on every call, so that a test can change it while the JVM runs. Calls that it does not name succeed.
 
 #include <cstdio>
 #include <cstdlib>
@@ -21,12 +21,13 @@ long setting(const std::string& wanted, long otherwise) {
     std::ifstream lines(file == nullptr ? "" : file);
     std::string key;
     long value;
+    long last = otherwise;
     while (lines >> key >> value) {
         if (key == wanted) {
-            return value;
+            last = value;
         }
     }
-    return otherwise;
+    return last;
 }
 
 }  // namespace

@@ -10,7 +10,7 @@ import java.util.List;
  * few places where containers and distributions put it without telling the loader.
  */
 final class DriverLoader {
-    private static final List<Path> UNTOLD_PLACES = List.of(
+    static final List<Path> UNTOLD_PLACES = List.of(
             Path.of("/usr/local/nvidia/lib64"), // Google Kubernetes Engine
             Path.of("/usr/lib/wsl/lib"), // Windows Subsystem for Linux
             Path.of("/run/opengl-driver/lib")); // NixOS
