@@ -85,8 +85,7 @@ public final class EncoderGraph {
             List<Integer> outputLayers) {
         requireSupported(spec);
         EncoderGraph encoder = new EncoderGraph(spec, weights, folder);
-        quantization.ifPresent(
-                chosen -> encoder.linear = new Int8Linear(encoder.graph, weights, encoder.weights, chosen));
+        quantization.ifPresent(chosen -> encoder.linear = new Int8Linear(encoder.graph, weights, chosen));
         encoder.write(outputLayers);
         return encoder.graph.toModel();
     }
