@@ -7,6 +7,7 @@ import io.embed4j.cpu.graph.OnnxGraph.Attribute;
 import io.embed4j.spec.WeightRole;
 import io.embed4j.spi.WeightSource;
 import io.embed4j.spi.WeightTensor;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -36,7 +37,6 @@ final class Int8Linear implements Linear {
 
     private final OnnxGraph graph;
     private final WeightSource source;
-    private final GraphWeights weights;
     private final int largestWeight;
     private final Map<LinearSite, float[]> magnitudes;
     private final String one;
@@ -48,10 +48,9 @@ final class Int8Linear implements Linear {
     @SuppressWarnings("ArrayRecordComponent") // never compared
     private record QuantizedInput(String bytes, String scales, float[] divisors) {}
 
-    Int8Linear(OnnxGraph graph, WeightSource source, GraphWeights weights, Quantization quantization) {
+    Int8Linear(OnnxGraph graph, WeightSource source, Quantization quantization) {
         this.graph = graph;
         this.source = source;
-        this.weights = weights;
         this.largestWeight = (1 << (quantization.weightBits() - 1)) - 1;
         this.magnitudes = quantization.inputMagnitudes();
         this.one = graph.floats("int8_one", new float[] {1});
@@ -81,6 +80,10 @@ final class Int8Linear implements Linear {
             }
         }
         String name = weight + "_" + index;
+        float[] outDivisors = outputDivisors(weight, index, out);
+        for (int o = 0; o < out; o++) {
+            scales[o] /= outDivisors[o];
+        }
         String product = graph.nodeIn(
                 OnnxGraph.MICROSOFT,
                 "MatMulIntegerToFloat",
@@ -91,25 +94,50 @@ final class Int8Linear implements Linear {
                         graph.floats(name + "_scales", scales, out),
                         zeroPoint));
         String scaled = graph.node("Mul", List.of(product, input.scales()));
-        return bias.map(role -> graph.node("Add", List.of(scaled, weights.tensor(role, index))))
+        return bias.map(role -> graph.node("Add", List.of(scaled, bias(role, index, outDivisors))))
                 .orElse(scaled);
+    }
+
+    /** [out], divided like the layer's outputs. */
+    private String bias(WeightRole bias, int index, float[] outDivisors) {
+        float[] values = WeightReader.read(source.get(bias, index));
+        for (int o = 0; o < values.length; o++) {
+            values[o] /= outDivisors[o];
+        }
+        return graph.floats(bias + "_" + index, values, values.length);
+    }
+
+    /**
+     * What each output channel is divided by. The context is a weighted mean of values, so the channels that go into the
+     * attention's output are evened out by the layer that makes the values, which costs nothing at run time.
+     */
+    private float[] outputDivisors(WeightRole weight, int index, int out) {
+        if (weight == WeightRole.VALUE) {
+            return divisors(WeightRole.ATTENTION_OUTPUT, index);
+        }
+        float[] none = new float[out];
+        Arrays.fill(none, 1);
+        return none;
     }
 
     /** [T, in] as bytes, and [T, 1] scales. */
     private QuantizedInput quantize(String x, WeightRole weight, int index) {
         float[] divisors = divisors(weight, index);
-        float[] factors = new float[divisors.length];
-        for (int i = 0; i < factors.length; i++) {
-            factors[i] = 1 / divisors[i];
-        }
-        String even =
-                graph.node("Mul", List.of(x, graph.floats(weight + "_" + index + "_factors", factors, factors.length)));
+        String even = weight == WeightRole.ATTENTION_OUTPUT ? x : evened(x, weight + "_" + index, divisors);
         String largest = graph.node(
                 "ReduceMax", List.of(graph.node("Abs", List.of(even)), graph.int64(-1)), Attribute.of("keepdims", 1));
         String scales =
                 graph.node("Max", List.of(graph.node("Mul", List.of(largest, inverseOfLargestInput)), smallestScale));
         String steps = graph.node("Div", List.of(even, scales));
         return new QuantizedInput(graph.node("QuantizeLinear", List.of(steps, one, zeroPoint)), scales, divisors);
+    }
+
+    private String evened(String x, String name, float[] divisors) {
+        float[] factors = new float[divisors.length];
+        for (int i = 0; i < factors.length; i++) {
+            factors[i] = 1 / divisors[i];
+        }
+        return graph.node("Mul", List.of(x, graph.floats(name + "_factors", factors, factors.length)));
     }
 
     /** What each input channel is divided by, the same for all layers that share the input. */
