@@ -31,7 +31,7 @@ common="-std=c++17 -fPIC -fvisibility=hidden -fno-gnu-unique $architecture -Iinc
 host="$common -O2 -Isrc"
 maths="$common -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math -Wno-psabi"
 # -fstack-clash-protection: large local arrays must run into the guard page, not past it
-device="$common -O2 -fstack-clash-protection -ffp-contract=fast -fno-math-errno -fno-trapping-math -fno-strict-aliasing -Wno-unused -Wno-attributes"
+device="$common -O2 -fstack-clash-protection -ffp-contract=fast -fno-math-errno -fno-trapping-math -fno-strict-aliasing -Wno-unused -Wno-attributes -Wno-psabi"
 checked="-O1 -fsanitize=kernel-address --param asan-globals=1 --param asan-stack=0 --param asan-instrumentation-with-call-threshold=0"
 
 mkdir -p build/objects build/cublas12 build/cublas13

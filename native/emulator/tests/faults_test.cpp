@@ -66,6 +66,20 @@ TEST(one_element_past_an_odd_size) {
     expectFault(700, overwrittenGuard, cuMemFree_v2(x)); // but here
 }
 
+TEST(red_zones_within_an_arena) {
+    Buffer<float> arena(std::vector<float>(1024, 1.0f));
+    setLimit(0x7e11, arena.address + 512);
+    setLimit(0x7e12, 256);
+    EXPECT_EQUAL(1, cuCtxSetLimit(0x7e12, 16)); // there is one already
+    expectFault(1, copyOutOfBounds, cuMemsetD8_v2(arena.address + 256, 0, 257));
+    OK(cuMemsetD8_v2(arena.address + 256, 0, 256));
+    OK(cuMemsetD8_v2(arena.address + 768, 0, 256));
+    setLimit(checks, 1);
+    OK(launch("correct", {.blockX = 128}, arena.address));
+    expectFault(700, illegalAddress, launch("correct", {.blockX = 129}, arena.address));
+    OK(launch("correct", {.blockX = 64}, arena.address + 768));
+}
+
 TEST(use_after_free_and_double_free) {
     Address x = 0;
     OK(cuMemAlloc_v2(&x, 1024));

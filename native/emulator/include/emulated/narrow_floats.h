@@ -5,38 +5,19 @@
 // Both types are one template over their format: arithmetic widens to fp32, computes, and rounds to nearest even.
 #pragma once
 
+#include "half_conversion.h"
+
 // A namespace of its own: functions of `emulated` must not be found through arguments of these types.
 namespace emulated_numbers {
 
 struct HalfFormat {
-    static float widen(uint16_t bits) {
-        _Float16 value;
-        memcpy(&value, &bits, sizeof bits);
-        return static_cast<float>(value);
-    }
-    static uint16_t narrow(float value) {
-        const _Float16 rounded = static_cast<_Float16>(value);
-        uint16_t bits;
-        memcpy(&bits, &rounded, sizeof bits);
-        return bits;
-    }
+    static float widen(uint16_t bits) { return emulated::halfToFloat(bits); }
+    static uint16_t narrow(float value) { return emulated::floatToHalf(value); }
 };
 
 struct BrainFormat {
-    static float widen(uint16_t bits) {
-        const uint32_t word = static_cast<uint32_t>(bits) << 16;
-        float value;
-        memcpy(&value, &word, sizeof value);
-        return value;
-    }
-    static uint16_t narrow(float value) {
-        uint32_t word;
-        memcpy(&word, &value, sizeof word);
-        if ((word & 0x7fffffffu) > 0x7f800000u) {
-            return 0x7fff; // NaN, as the hardware writes it
-        }
-        return static_cast<uint16_t>((word + 0x7fffu + ((word >> 16) & 1u)) >> 16);
-    }
+    static float widen(uint16_t bits) { return emulated::brainToFloat(bits); }
+    static uint16_t narrow(float value) { return emulated::floatToBrain(value); }
 };
 
 template <typename Format>

@@ -14,7 +14,8 @@
 #include <atomic>
 #include <cstring>
 #include <memory>
-#include <vector>
+
+#include "emulated/half_conversion.h"
 
 extern "C" void embed4j_emulator_run_together(unsigned helpers, void (*body)(void*), void* argument);
 
@@ -31,33 +32,15 @@ float widen(const void* data, int type, size_t index) {
         return static_cast<const float*>(data)[index];
     }
     const uint16_t bits = static_cast<const uint16_t*>(data)[index];
-    if (type == fp16) {
-        _Float16 half;
-        memcpy(&half, &bits, sizeof half);
-        return static_cast<float>(half);
-    }
-    const uint32_t word = uint32_t{bits} << 16;
-    float value;
-    memcpy(&value, &word, sizeof value);
-    return value;
+    return type == fp16 ? halfToFloat(bits) : brainToFloat(bits);
 }
 
 void narrow(void* data, int type, size_t index, float value) {
     if (type == fp32) {
         static_cast<float*>(data)[index] = value;
-        return;
-    }
-    uint16_t bits;
-    if (type == fp16) {
-        const _Float16 half = static_cast<_Float16>(value);
-        memcpy(&bits, &half, sizeof bits);
     } else {
-        uint32_t word;
-        memcpy(&word, &value, sizeof word);
-        const bool nan = (word & 0x7fffffffu) > 0x7f800000u;
-        bits = nan ? 0x7fff : static_cast<uint16_t>((word + 0x7fffu + ((word >> 16) & 1u)) >> 16);
+        static_cast<uint16_t*>(data)[index] = type == fp16 ? floatToHalf(value) : floatToBrain(value);
     }
-    static_cast<uint16_t*>(data)[index] = bits;
 }
 
 float roundToTensorFloat32(float value) {

@@ -106,6 +106,8 @@ std::string describe(uintptr_t address, bool* freed);
 int checkGuards(int device);
 std::shared_ptr<const std::vector<MemoryRange>> ranges();
 MemoryRange arena();
+/** Copies and GEMMs, and kernels under the checks, may not touch this part of an allocation. */
+int addRedZone(uintptr_t address, size_t bytes);
 
 int allocatePinned(void** address, size_t bytes);
 int releasePinned(void* address);

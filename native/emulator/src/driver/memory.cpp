@@ -30,6 +30,9 @@ struct Allocation {
     int device;
 };
 
+// Parts of allocations that nothing may touch: a test lays them between the slices of an arena.
+std::map<uintptr_t, uintptr_t> redZones; // begin, end
+
 struct Account {
     size_t capacity, used, peak, live;
     bool known;
@@ -107,6 +110,11 @@ bool withinPinned(uintptr_t address, size_t bytes) {
     return next != pinned.begin() && address + bytes <= std::prev(next)->first + std::prev(next)->second.bytes;
 }
 
+bool touchesRedZone(uintptr_t address, size_t bytes) {
+    auto next = redZones.lower_bound(address + bytes);
+    return next != redZones.begin() && std::prev(next)->second > address;
+}
+
 bool intact(const unsigned char* begin, const unsigned char* end) {
     return std::all_of(begin, end, [](unsigned char byte) { return byte == guardPattern; });
 }
@@ -130,6 +138,7 @@ int releaseLocked(std::map<uintptr_t, Allocation>::iterator position) {
     mmap(reinterpret_cast<void*>(allocation.regionBegin), allocation.regionEnd - allocation.regionBegin, PROT_NONE,
          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
     allocations.erase(position);
+    redZones.erase(redZones.lower_bound(allocation.address), redZones.lower_bound(allocation.address + allocation.bytes));
     rangesSnapshot = nullptr;
     Account& account = accountOf(allocation.device);
     account.used -= roundUp(allocation.bytes, granularity);
@@ -287,6 +296,9 @@ bool find(CUdeviceptr address, CUdeviceptr* base, size_t* bytes, int* device) {
 int require(const char* what, CUdeviceptr address, size_t bytes, FaultKind kind) {
     std::lock_guard<std::mutex> guard(lock);
     const Allocation* allocation = holding(address);
+    if (bytes > 0 && touchesRedZone(address, bytes)) {
+        return report(kind, "%s of %zu bytes at %#llx touches a red zone", what, bytes, address);
+    }
     if (allocation != nullptr && bytes <= allocation->bytes - (address - allocation->address)) {
         return SUCCESS;
     }
@@ -321,7 +333,13 @@ std::shared_ptr<const std::vector<MemoryRange>> ranges() {
     if (rangesSnapshot == nullptr) {
         auto fresh = std::make_shared<std::vector<MemoryRange>>();
         for (const auto& entry : allocations) {
-            fresh->push_back({entry.first, entry.first + entry.second.bytes});
+            uintptr_t begin = entry.first;
+            const uintptr_t end = begin + entry.second.bytes;
+            for (auto zone = redZones.lower_bound(begin); zone != redZones.end() && zone->first < end; ++zone) {
+                fresh->push_back({begin, zone->first});
+                begin = std::min(zone->second, end);
+            }
+            fresh->push_back({begin, end});
         }
         for (const auto& entry : pinned) {
             fresh->push_back({entry.first, entry.first + entry.second.bytes});
@@ -331,6 +349,16 @@ std::shared_ptr<const std::vector<MemoryRange>> ranges() {
         rangesSnapshot = fresh;
     }
     return rangesSnapshot;
+}
+
+int addRedZone(uintptr_t address, size_t bytes) {
+    std::lock_guard<std::mutex> guard(lock);
+    if (bytes == 0 || holding(address) == nullptr || touchesRedZone(address, bytes)) {
+        return INVALID_VALUE;
+    }
+    redZones[address] = address + bytes;
+    rangesSnapshot = nullptr;
+    return SUCCESS;
 }
 
 MemoryRange arena() {

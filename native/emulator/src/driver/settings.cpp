@@ -21,6 +21,7 @@ namespace {
 
 std::atomic<long> callsUntilFailure{0}, allocationsUntilFailure{0}; // 0 = none shall fail
 std::atomic<int> failureError{LAUNCH_FAILED};
+thread_local uintptr_t nextRedZone;
 std::atomic<size_t> callsThatCanFail{0}, memoryCalls{0}, launches{0};
 
 const char* variable(const char* name) {
@@ -94,6 +95,8 @@ enum Limit {
     checkEveryAccess = 0x7e0e,
     faultCount = 0x7e0f,
     launchCount = 0x7e10,
+    redZoneAddress = 0x7e11,
+    redZoneBytes = 0x7e12,
 };
 
 } // namespace
@@ -178,6 +181,11 @@ EMULATED_API cuCtxSetLimit(int limit, size_t value) {
     case checkEveryAccess:
         settings.checks = value != 0;
         return SUCCESS;
+    case redZoneAddress:
+        nextRedZone = value;
+        return SUCCESS;
+    case redZoneBytes:
+        return memory::addRedZone(nextRedZone, value);
     default:
         return context == nullptr ? INVALID_CONTEXT : limit >= 0 && limit < 8 ? SUCCESS : INVALID_VALUE;
     }

@@ -159,7 +159,7 @@ void checkDevice(uintptr_t address, size_t bytes, bool write) {
     }
     if (address + bytes > recent->end) {
         raise(FaultKind::illegalAddress, address,
-              "%s %zu bytes at %#lx, %ld bytes past the end of the nearest allocation below (%#lx, %zu bytes)", verb(write), bytes,
+              "%s %zu bytes at %#lx, %ld bytes past the end of what is allocated below (%#lx, %zu bytes)", verb(write), bytes,
               static_cast<unsigned long>(address), static_cast<long>(address - recent->end),
               static_cast<unsigned long>(recent->begin), static_cast<size_t>(recent->end - recent->begin));
     }
@@ -176,8 +176,9 @@ bool inPinnedMemory(uintptr_t address, size_t bytes) {
 }
 
 void check(uintptr_t address, size_t bytes, bool write, bool ordered) {
-    if (!engine.running) {
-        return;
+    const uintptr_t own = reinterpret_cast<uintptr_t>(&engine);
+    if (!engine.running || (address >= own && address < own + sizeof engine)) {
+        return; // threadIdx and the like
     }
     const MemoryRange& arena = engine.launch->deviceArena;
     const bool device = address >= arena.begin && address < arena.end;
