@@ -14,7 +14,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 
 compiler=${CXX:-g++}
 if ! command -v "$compiler" >/dev/null; then
-    echo "native/emulator: no C++ compiler. Install g++ 12 or later (Debian, Ubuntu: apt-get install g++), or set CXX." >&2
+    echo "native/emulator: there is no C++ compiler. Install g++ 12 or later, or name one in CXX." >&2
     exit 2
 fi
 if [ "$(uname -sm)" != "Linux x86_64" ]; then
@@ -27,12 +27,15 @@ architecture=-march=x86-64
 if grep -qw avx2 /proc/cpuinfo && grep -qw fma /proc/cpuinfo && grep -qw f16c /proc/cpuinfo; then
     architecture=-march=x86-64-v3
 fi
-common="-std=c++17 -fPIC -fvisibility=hidden -fno-gnu-unique $architecture -Iinclude -Wall -Wextra -Wno-unknown-pragmas -ffile-prefix-map=$PWD=."
+common="-std=c++17 -fPIC -fvisibility=hidden -fno-gnu-unique $architecture -Iinclude"
+common="$common -Wall -Wextra -Wno-unknown-pragmas -Wno-psabi -ffile-prefix-map=$PWD=."
 host="$common -O2 -Isrc"
-maths="$common -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math -Wno-psabi"
+maths="$common -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math"
 # -fstack-clash-protection: large local arrays must run into the guard page, not past it
-device="$common -O2 -fstack-clash-protection -ffp-contract=fast -fno-math-errno -fno-trapping-math -fno-strict-aliasing -Wno-unused -Wno-attributes -Wno-psabi"
-checked="-O1 -fsanitize=kernel-address --param asan-globals=1 --param asan-stack=0 --param asan-instrumentation-with-call-threshold=0"
+device="$common -O2 -fstack-clash-protection -ffp-contract=fast -fno-math-errno -fno-trapping-math"
+device="$device -fno-strict-aliasing -Wno-unused -Wno-attributes"
+checked="-O1 -fsanitize=kernel-address --param asan-globals=1 --param asan-stack=0"
+checked="$checked --param asan-instrumentation-with-call-threshold=0"
 
 mkdir -p build/objects build/cublas12 build/cublas13
 # One build at a time; a second one waits and then finds nothing to do.
@@ -44,8 +47,8 @@ fi
 headers=$(find include src -name '*.h' | LC_ALL=C sort)
 deviceHeaders=$(find include ../kernels -name '*.h' -o -name '*.cuh' | LC_ALL=C sort)
 
-# make TARGET "INPUT..." COMMAND...: runs the command unless inputs, command and compiler are those of the last time.
-make() {
+# update TARGET "INPUT..." COMMAND...: runs the command unless inputs, command and compiler are those of the last time.
+update() {
     local target=$1 inputs=$2 hash
     shift 2
     hash=$({ echo "$@"; "$compiler" -dumpfullversion; cat $inputs; } | sha256sum | cut -d' ' -f1)
@@ -61,22 +64,23 @@ make() {
 compile() {
     local object=$1 source=$2
     shift 2
-    make "$object" "$source $headers" "$compiler" "$@" -c "$source" -o "$object"
+    update "$object" "$source $headers" "$compiler" "$@" -c "$source" -o "$object"
 }
 
 # A .cu file becomes C++: preprocessed, so that kernels made by macros are found; `__shared__` turned into `static`, and
 # `extern __shared__ T name[];` into a pointer to the dynamic shared memory; and a registration for every kernel.
 translate() {
     local source=$1 translated=$2 kernels
-    "$compiler" -E $device -I"$(dirname "$source")" -include include/emulated_device_language.h -x c++ "$source" -o "$translated.E"
+    local attribute='(alignas|__attribute__)[ ]*\([^;]*\)[ \n]+' name='[A-Za-z_][A-Za-z_0-9]*'
+    local externShared="extern[ \n]+__shared__[ \n]+($attribute)?([^;(){}=]*[^A-Za-z_0-9;])($name)[ ]*\[[ ]*\][ ]*;"
+    local sharedPointer='[[maybe_unused]] auto* const \4 = reinterpret_cast<\3*>(::emulated::dynamicShared);'
+    "$compiler" -E $device -I"$(dirname "$source")" -include include/emulated_device_language.h -x c++ "$source" \
+        -o "$translated.E"
     kernels=$(grep -v '^#' "$translated.E" | tr '\n' ' ' \
         | grep -oE 'extern "C" +(static +)?__global__ +void +[A-Za-z_][A-Za-z_0-9]* *\(' \
         | sed -E 's/ *\($//; s/.* //' | LC_ALL=C sort -u || true)
     {
-        sed -z -E \
-            -e 's/__global__//g' \
-            -e 's/extern[ \n]+__shared__[ \n]+((alignas|__attribute__)[ ]*\([^;]*\)[ \n]+)?([^;(){}=]*[^A-Za-z_0-9;])([A-Za-z_][A-Za-z_0-9]*)[ ]*\[[ ]*\][ ]*;/[[maybe_unused]] auto* const \4 = reinterpret_cast<\3*>(::emulated::dynamicShared);/g' \
-            -e 's/__shared__/static/g' "$translated.E"
+        sed -z -E -e 's/__global__//g' -e "s/$externShared/$sharedPointer/g" -e 's/__shared__/static/g' "$translated.E"
         for kernel in $kernels; do
             echo "static const ::emulated::Registration embed4j_registration_$kernel(\"$kernel\","
             echo "    &::emulated::Invoker<decltype(&$kernel)>::call<&$kernel>,"
@@ -100,9 +104,10 @@ kernels() {
         fast="$fast build/objects/$name.o"
         slow="$slow build/objects/${name}_checked.o"
         (
-            make "build/objects/$name.ii" "$source $deviceHeaders build.sh" translate "$source" "build/objects/$name.ii"
-            compile "build/objects/$name.o" "build/objects/$name.ii" $device
-            compile "build/objects/${name}_checked.o" "build/objects/$name.ii" $device $checked
+            local translated="build/objects/$name.ii"
+            update "$translated" "$source $deviceHeaders build.sh" translate "$source" "$translated"
+            compile "build/objects/$name.o" "$translated" $device
+            compile "build/objects/${name}_checked.o" "$translated" $device $checked
         ) &
         while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do
             wait -n
@@ -117,11 +122,15 @@ kernels() {
         [ -f "build/objects/$name.o.hash" ] && [ -f "build/objects/${name}_checked.o.hash" ] || failed=1
     done
     [ "$failed" = 0 ] || return 1
-    local engine="build/objects/engine_fibers.o build/objects/engine_block.o build/objects/engine_collectives.o build/objects/engine_signals.o build/objects/never_destroyed.o"
-    make "$out" "$fast $engine build/objects/engine_no_checks.o" \
+    local engine="build/objects/never_destroyed.o"
+    for part in fibers block collectives signals; do
+        engine="$engine build/objects/engine_$part.o"
+    done
+    update "$out" "$fast $engine build/objects/engine_no_checks.o" \
         "$compiler" -shared -Wl,-Bsymbolic -Wl,-z,defs $fast $engine build/objects/engine_no_checks.o -o "$out"
-    make "${out%.so}_checked.so" "$slow $engine build/objects/engine_checks.o" \
-        "$compiler" -shared -Wl,-Bsymbolic -Wl,-z,defs $slow $engine build/objects/engine_checks.o -o "${out%.so}_checked.so"
+    out="${out%.so}_checked.so"
+    update "$out" "$slow $engine build/objects/engine_checks.o" \
+        "$compiler" -shared -Wl,-Bsymbolic -Wl,-z,defs $slow $engine build/objects/engine_checks.o -o "$out"
 }
 
 # Weak symbols for all that JCuda binds to and the emulator does not have: they return "not supported".
@@ -146,28 +155,33 @@ driver() {
         objects="$objects build/objects/driver_$name.o"
         compile "build/objects/driver_$name.o" "$source" $host -ftls-model=initial-exec
     done
-    make build/objects/stubs_cuda.s "symbols/cuda.txt build.sh" stubs symbols/cuda.txt 801 build/objects/stubs_cuda.s
-    make build/objects/stubs_cublas.s "symbols/cublas.txt build.sh" stubs symbols/cublas.txt 15 build/objects/stubs_cublas.s
-    make build/libcuda.so.1 "$objects build/objects/stubs_cuda.s" \
+    update build/objects/stubs_cuda.s "symbols/cuda.txt build.sh" stubs symbols/cuda.txt 801 build/objects/stubs_cuda.s
+    update build/objects/stubs_cublas.s "symbols/cublas.txt build.sh" \
+        stubs symbols/cublas.txt 15 build/objects/stubs_cublas.s
+    update build/libcuda.so.1 "$objects build/objects/stubs_cuda.s" \
         "$compiler" -shared -Wl,-soname,libcuda.so.1 -Wl,-Bsymbolic -Wl,-z,defs $objects build/objects/stubs_cuda.s \
         -o build/libcuda.so.1 -ldl -lpthread
     compile build/objects/gemm.o src/cublas/gemm.cpp $maths
     for version in 12 13; do
         compile "build/objects/cublas$version.o" src/cublas/cublas.cpp $host -DEMULATED_CUBLAS_VERSION=${version}0600
         echo "libcublas.so.$version { global: cublas*; local: *; };" >"build/objects/cublas$version.map"
-        make "build/cublas$version/libcublas.so.$version" \
-            "build/objects/gemm.o build/objects/cublas$version.o build/objects/stubs_cublas.s build/objects/cublas$version.map build/libcuda.so.1" \
-            "$compiler" -shared -Wl,-soname,libcublas.so.$version -Wl,--version-script=build/objects/cublas$version.map \
-            build/objects/gemm.o "build/objects/cublas$version.o" build/objects/never_destroyed.o build/objects/stubs_cublas.s build/libcuda.so.1 \
-            -Wl,-rpath,'$ORIGIN:$ORIGIN/..' -o "build/cublas$version/libcublas.so.$version"
+        objects="build/objects/cublas$version.o build/objects/gemm.o build/objects/never_destroyed.o"
+        objects="$objects build/objects/stubs_cublas.s build/libcuda.so.1"
+        update "build/cublas$version/libcublas.so.$version" "$objects build/objects/cublas$version.map" \
+            "$compiler" -shared -Wl,-soname,libcublas.so.$version \
+            -Wl,--version-script=build/objects/cublas$version.map $objects -Wl,-rpath,'$ORIGIN:$ORIGIN/..' \
+            -o "build/cublas$version/libcublas.so.$version"
         ln -sf "cublas$version/libcublas.so.$version" "build/libcublas.so.$version"
     done
 }
 
 # Everything at once is up to date when the sources are what they were at the end of the last build.
 everything() {
-    { echo "$common"; "$compiler" -dumpfullversion; find build.sh include src symbols ../kernels -type f | LC_ALL=C sort | xargs cat; } \
-        | sha256sum | cut -d' ' -f1
+    {
+        echo "$common"
+        "$compiler" -dumpfullversion
+        find build.sh include src symbols ../kernels -type f | LC_ALL=C sort | xargs cat
+    } | sha256sum | cut -d' ' -f1
 }
 
 case "${1:-}" in

@@ -35,15 +35,13 @@ using std::isfinite;
 using std::isinf;
 using std::isnan;
 
-#include "emulated/vectors.h"
-
-#include "emulated/warp.h"
-
 #include "emulated/arithmetic.h"
 #include "emulated/atomics.h"
 #include "emulated/narrow_floats.h"
 #include "emulated/tensor_core.h"
+#include "emulated/vectors.h"
+#include "emulated/warp.h"
 
 #undef assert
-#define assert(condition)                                                                                              \
-    ((condition) ? (void) 0 : ::emulated::raise(::emulated::FaultKind::trap, 0, "assertion failed: %s", #condition))
+#define assert(condition) \
+    ((condition) ? (void)0 : ::emulated::raise(::emulated::FaultKind::trap, 0, "assertion failed: %s", #condition))

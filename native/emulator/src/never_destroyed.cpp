@@ -4,4 +4,6 @@
 //
 // Constructors of static objects ask this function to have the destructor called at exit. It agrees and does nothing.
 
-extern "C" __attribute__((visibility("hidden"))) int __cxa_atexit(void (*)(void*), void*, void*) { return 0; }
+extern "C" __attribute__((visibility("hidden"))) int __cxa_atexit(void (*)(void*), void*, void*) {
+    return 0;
+}

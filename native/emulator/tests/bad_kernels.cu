@@ -5,11 +5,17 @@
 #include <cuda_fp16.h>
 
 /** Writes n beyond its own element. */
-extern "C" __global__ void out_of_bounds(float* x, long long n) { x[threadIdx.x + n] = 1.0f; }
+extern "C" __global__ void out_of_bounds(float* x, long long n) {
+    x[threadIdx.x + n] = 1.0f;
+}
 
-extern "C" __global__ void read_out_of_bounds(float* x, float* out, long long n) { out[threadIdx.x] = x[threadIdx.x + n]; }
+extern "C" __global__ void read_out_of_bounds(float* x, float* out, long long n) {
+    out[threadIdx.x] = x[threadIdx.x + n];
+}
 
-extern "C" __global__ void null_pointer(float* x) { x[threadIdx.x] = 1.0f; }
+extern "C" __global__ void null_pointer(float* x) {
+    x[threadIdx.x] = 1.0f;
+}
 
 /** Half of the threads wait at a barrier, the other half in a shuffle. */
 extern "C" __global__ void divergent(float* x) {
@@ -85,7 +91,9 @@ extern "C" __global__ void traps(float* x) {
     x[threadIdx.x] = 1.0f;
 }
 
-extern "C" __global__ void divides(int* x, int by) { x[threadIdx.x] = x[threadIdx.x] / by; }
+extern "C" __global__ void divides(int* x, int by) {
+    x[threadIdx.x] = x[threadIdx.x] / by;
+}
 
 extern "C" __global__ void deep(float* x, int depth) {
     volatile char local[200 * 1024];
@@ -95,7 +103,9 @@ extern "C" __global__ void deep(float* x, int depth) {
     x[threadIdx.x] = local[0];
 }
 
-extern "C" __global__ void correct(float* x) { x[threadIdx.x] += 1.0f; }
+extern "C" __global__ void correct(float* x) {
+    x[threadIdx.x] += 1.0f;
+}
 
 /** cp.async without a wait. */
 #include "../../kernels/device/tensor_core.cuh"

@@ -72,12 +72,13 @@ int cublasCreate_v2(void**);
 int cublasDestroy_v2(void*);
 int cublasSetStream_v2(void*, void*);
 int cublasSetWorkspace_v2(void*, void*, size_t);
-int cublasGemmEx(void*, int, int, int, int, int, const void*, const void*, int, int, const void*, int, int, const void*, void*,
-                 int, int, int, int);
-int cublasGemmStridedBatchedEx(void*, int, int, int, int, int, const void*, const void*, int, int, long long, const void*, int,
-                               int, long long, const void*, void*, int, int, long long, int, int, int);
-int cublasGemmBatchedEx(void*, int, int, int, int, int, const void*, const void* const*, int, int, const void* const*, int, int,
-                        const void*, void* const*, int, int, int, int, int);
+int cublasGemmEx(void*, int, int, int, int, int, const void*, const void*, int, int, const void*, int, int, const void*,
+                 void*, int, int, int, int);
+int cublasGemmStridedBatchedEx(void*, int, int, int, int, int, const void*, const void*, int, int, long long,
+                               const void*, int, int, long long, const void*, void*, int, int, long long, int, int,
+                               int);
+int cublasGemmBatchedEx(void*, int, int, int, int, int, const void*, const void* const*, int, int, const void* const*,
+                        int, int, const void*, void* const*, int, int, int, int, int);
 }
 
 enum Limit {
@@ -106,9 +107,9 @@ std::vector<Test>& tests();
 struct AddTest {
     AddTest(const char* name, std::function<void()> body) { tests().push_back({name, std::move(body)}); }
 };
-#define TEST(name)                                                                                                     \
-    static void name();                                                                                                \
-    static const AddTest add_##name(#name, name);                                                                      \
+#define TEST(name)                                \
+    static void name();                           \
+    static const AddTest add_##name(#name, name); \
     static void name()
 
 extern int failures;
@@ -118,7 +119,7 @@ inline void expectEqual(long long expected, long long actual, const char* what, 
         printf("  %s:%d: %s is %lld, not %lld\n", file, line, what, actual, expected);
     }
 }
-#define EXPECT_EQUAL(expected, actual)                                                                                 \
+#define EXPECT_EQUAL(expected, actual) \
     expectEqual(static_cast<long long>(expected), static_cast<long long>(actual), #actual, __FILE__, __LINE__)
 #define EXPECT(condition) EXPECT_EQUAL(true, static_cast<bool>(condition))
 #define OK(call) EXPECT_EQUAL(0, call)
@@ -128,7 +129,9 @@ inline size_t limit(int which) {
     OK(cuCtxGetLimit(&value, which));
     return value;
 }
-inline void setLimit(int which, size_t value) { OK(cuCtxSetLimit(which, value)); }
+inline void setLimit(int which, size_t value) {
+    OK(cuCtxSetLimit(which, value));
+}
 
 /** Device memory with its content. */
 template <typename T>

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The project's own kernels in the order of an encoder with MiniLM's shape: no faults under the checks, the same bits in
-// every order of threads and for a text alone or among others, and fast enough for a test run.
-
-#include "device_api.h"
+// The project's own kernels in the order of an encoder with MiniLM's shape: no faults under the checks, the same bits
+// in every order of threads and for a text alone or among others, and fast enough for a test run.
 
 #include <algorithm>
 #include <chrono>
 #include <map>
 #include <memory>
+
+#include "device_api.h"
 
 namespace {
 
@@ -80,19 +80,22 @@ public:
         const Address none = 0, count = deviceShape.address;
         const Shape rowShape{.gridX = static_cast<unsigned>((bound + 3) / 4), .blockX = 128};
         const float epsilon = 1e-12f, scale = 1.0f / std::sqrt(float(headSize));
-        start("embedding_gather_norm" + suffix, rowShape, x.address, count, deviceIds.address, none, devicePlaces.address,
-              tokenTable->address, positionTable->address, none, 1.0f, gain->address, none, epsilon, 0, hidden, hidden);
+        start("embedding_gather_norm" + suffix, rowShape, x.address, count, deviceIds.address, none,
+              devicePlaces.address, tokenTable->address, positionTable->address, none, 1.0f, gain->address, none,
+              epsilon, 0, hidden, hidden);
         for (int layer = 0; layer < layers; layer++) {
             multiply(*qkvWeight, x, qkv, tokens, 3 * hidden, hidden);
-            start("qkv_bias_rotary" + suffix, {.gridX = static_cast<unsigned>(bound), .blockX = 128, .gridY = 3 * heads / 4},
-                  qkv.address, count, bias->address, devicePlaces.address, none, none, 0, 0, none, none, epsilon, heads, heads,
-                  headSize, headSize);
-            const std::string kernel = attention == Attention::onlineSoftmax ? "attention_packed_online_softmax" + suffix
-                                                                             : "attention_packed_mma" + suffix + "_d32";
+            start("qkv_bias_rotary" + suffix,
+                  {.gridX = static_cast<unsigned>(bound), .blockX = 128, .gridY = 3 * heads / 4}, qkv.address, count,
+                  bias->address, devicePlaces.address, none, none, 0, 0, none, none, epsilon, heads, heads, headSize,
+                  headSize);
+            const std::string kernel = attention == Attention::onlineSoftmax
+                                           ? "attention_packed_online_softmax" + suffix
+                                           : "attention_packed_mma" + suffix + "_d32";
             const unsigned shared = attention == Attention::onlineSoftmax ? 128 * headSize + 12800 : 16 * 1024;
             start(kernel, {.gridX = static_cast<unsigned>(items + 2), .blockX = 128, .gridY = heads, .shared = shared},
-                  attended.address, qkv.address, deviceShape.address, deviceStarts.address, deviceWork.address, none, 0, none,
-                  scale, 0.0f, 0, -1, heads, heads, headSize);
+                  attended.address, qkv.address, deviceShape.address, deviceStarts.address, deviceWork.address, none, 0,
+                  none, scale, 0.0f, 0, -1, heads, heads, headSize);
             multiply(*outWeight, attended, y, tokens, hidden, hidden);
             start("residual_norm" + suffix, rowShape, x.address, y.address, count, y.address, bias->address, x.address,
                   gain->address, bias->address, epsilon, 0, hidden, hidden);
@@ -101,11 +104,12 @@ public:
                   {.gridX = static_cast<unsigned>((bound * inner / 8 + 255) / 256), .blockX = 256}, wide.address, count,
                   bias->address, 1, 0, inner, inner);
             multiply(*downWeight, wide, x, tokens, hidden, inner);
-            start("residual_norm" + suffix, rowShape, none, x.address, count, x.address, bias->address, y.address, gain->address,
-                  bias->address, epsilon, 0, hidden, hidden);
+            start("residual_norm" + suffix, rowShape, none, x.address, count, x.address, bias->address, y.address,
+                  gain->address, bias->address, epsilon, 0, hidden, hidden);
         }
-        start("pool_rows" + suffix, {.gridX = static_cast<unsigned>(rows + 1), .blockX = 128}, out.address, deviceShape.address,
-              x.address, deviceStarts.address, poolStarts.address, 1, hidden, hidden, hidden, 0, hidden, 1);
+        start("pool_rows" + suffix, {.gridX = static_cast<unsigned>(rows + 1), .blockX = 128}, out.address,
+              deviceShape.address, x.address, deviceStarts.address, poolStarts.address, 1, hidden, hidden, hidden, 0,
+              hidden, 1);
         OK(cuCtxSynchronize());
         return out.content();
     }
@@ -123,12 +127,13 @@ private:
     }
 
     /** out [tokens, outputs] = x [tokens, inputs] weight [outputs, inputs]^T, row-major */
-    void multiply(const Buffer<char>& weight, const Buffer<char>& x, const Buffer<char>& out, int tokens, int outputs, int inputs) {
+    void multiply(const Buffer<char>& weight, const Buffer<char>& x, const Buffer<char>& out, int tokens, int outputs,
+                  int inputs) {
         const float one = 1, zero = 0;
         const int type = half ? 2 : 0;
-        OK(cublasGemmEx(handle, 1, 0, outputs, tokens, inputs, &one, reinterpret_cast<void*>(weight.address), type, inputs,
-                        reinterpret_cast<void*>(x.address), type, inputs, &zero, reinterpret_cast<void*>(out.address), type,
-                        outputs, 68, -1));
+        OK(cublasGemmEx(handle, 1, 0, outputs, tokens, inputs, &one, reinterpret_cast<void*>(weight.address), type,
+                        inputs, reinterpret_cast<void*>(x.address), type, inputs, &zero,
+                        reinterpret_cast<void*>(out.address), type, outputs, 68, -1));
     }
 
     const int layers;

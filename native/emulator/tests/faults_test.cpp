@@ -225,8 +225,8 @@ TEST(gemm_operands_out_of_bounds) {
     const float one = 1, zero = 0;
     const int execution = 13;
     const auto gemm = [&](Address pa, Address pb, Address pc) {
-        return cublasGemmEx(handle, 1, 0, 8, 8, 8, &one, reinterpret_cast<void*>(pa), 0, 8, reinterpret_cast<void*>(pb), 0, 8,
-                            &zero, reinterpret_cast<void*>(pc), 0, 8, 68, -1);
+        return cublasGemmEx(handle, 1, 0, 8, 8, 8, &one, reinterpret_cast<void*>(pa), 0, 8, reinterpret_cast<void*>(pb),
+                            0, 8, &zero, reinterpret_cast<void*>(pc), 0, 8, 68, -1);
     };
     EXPECT_EQUAL(execution, gemm(a.address, b.address, c.address));
     expectFault(700, gemmOutOfBounds, 700);
@@ -235,4 +235,6 @@ TEST(gemm_operands_out_of_bounds) {
     OK(cublasDestroy_v2(handle));
 }
 
-TEST(calls_that_are_not_there) { EXPECT_EQUAL(801, cuArrayCreate_v2(nullptr, nullptr)); }
+TEST(calls_that_are_not_there) {
+    EXPECT_EQUAL(801, cuArrayCreate_v2(nullptr, nullptr));
+}

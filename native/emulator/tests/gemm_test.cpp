@@ -2,10 +2,10 @@
 //
 // Matrix products against float64, and the promise that a row does not depend on its neighbours.
 
-#include "device_api.h"
-
 #include <algorithm>
 #include <ctime>
+
+#include "device_api.h"
 
 namespace {
 
@@ -20,14 +20,17 @@ void* handle() {
     return one;
 }
 
-float widen(uint16_t bits, int type) { return type == fp16 ? fromHalf(bits) : fromBrain(bits); }
+float widen(uint16_t bits, int type) {
+    return type == fp16 ? fromHalf(bits) : fromBrain(bits);
+}
 
 /** A matrix of any type, on the device and, widened, on the host. */
 struct Matrix {
     int type;
     std::vector<float> values;
     Buffer<unsigned char> device;
-    Matrix(const std::vector<float>& wanted, int type) : type(type), values(wanted), device(wanted.size() * (type == fp32 ? 4 : 2)) {
+    Matrix(const std::vector<float>& wanted, int type)
+        : type(type), values(wanted), device(wanted.size() * (type == fp32 ? 4 : 2)) {
         if (type == fp32) {
             OK(cuMemcpyHtoD_v2(device.address, wanted.data(), wanted.size() * 4));
             return;
@@ -69,11 +72,12 @@ TEST(gemm_of_all_shapes_and_types) {
                 for (int operations = 0; operations < 4; operations++) {
                     const int opA = operations & 1, opB = operations >> 1, m = shape.m, n = shape.n, k = shape.k;
                     const int lda = (opA ? k : m) + 3, ldb = (opB ? n : k) + 1, ldc = m + 2;
-                    Matrix a(noise(size_t(lda) * (opA ? m : k), 1), type), b(noise(size_t(ldb) * (opB ? k : n), 2), type);
+                    Matrix a(noise(size_t(lda) * (opA ? m : k), 1), type),
+                        b(noise(size_t(ldb) * (opB ? k : n), 2), type);
                     Matrix c(noise(size_t(ldc) * n, 3), typeC);
                     const float alpha = 0.5f, beta = operations == 3 ? 0.0f : 0.25f;
-                    OK(cublasGemmEx(handle(), opA, opB, m, n, k, &alpha, a.pointer(), type, lda, b.pointer(), type, ldb, &beta,
-                                    c.pointer(), typeC, ldc, compute32F, -1));
+                    OK(cublasGemmEx(handle(), opA, opB, m, n, k, &alpha, a.pointer(), type, lda, b.pointer(), type, ldb,
+                                    &beta, c.pointer(), typeC, ldc, compute32F, -1));
                     const auto got = c.content();
                     for (int j = 0; j < n; j++) {
                         for (int i = 0; i < ldc; i++) {
@@ -81,12 +85,14 @@ TEST(gemm_of_all_shapes_and_types) {
                             if (i < m) {
                                 wanted *= beta;
                                 for (int p = 0; p < k; p++) {
-                                    wanted += alpha * double(a.values[opA ? size_t(i) * lda + p : size_t(p) * lda + i]) *
-                                            b.values[opB ? size_t(p) * ldb + j : size_t(j) * ldb + p];
+                                    wanted += alpha *
+                                              double(a.values[opA ? size_t(i) * lda + p : size_t(p) * lda + i]) *
+                                              b.values[opB ? size_t(p) * ldb + j : size_t(j) * ldb + p];
                                 }
                             }
                             const double unit = typeC == fp32 ? 1e-6 : typeC == fp16 ? 5e-4 : 4e-3;
-                            const double error = std::abs(got[size_t(j) * ldc + i] - wanted) / (unit * (1 + std::sqrt(k) + std::abs(wanted)));
+                            const double error = std::abs(got[size_t(j) * ldc + i] - wanted) /
+                                                 (unit * (1 + std::sqrt(k) + std::abs(wanted)));
                             worst = error <= worst ? worst : error;
                         }
                     }
@@ -115,8 +121,8 @@ TEST(gemm_rows_do_not_depend_on_their_neighbours) {
     }
     // nor on the number of weight rows multiplied at once
     Matrix out(std::vector<float>(size_t(13) * n), fp32);
-    OK(cublasGemmEx(handle(), 1, 0, 13, n, k, &one, weights.pointer(), fp32, k, x.pointer(), fp32, k, &zero, out.pointer(),
-                    fp32, 13, compute32F, -1));
+    OK(cublasGemmEx(handle(), 1, 0, 13, n, k, &one, weights.pointer(), fp32, k, x.pointer(), fp32, k, &zero,
+                    out.pointer(), fp32, 13, compute32F, -1));
     const auto part = out.content();
     for (int j = 0; j < n; j++) {
         EXPECT(std::equal(&part[size_t(j) * 13], &part[size_t(j) * 13] + 13, &whole[size_t(j) * m]));
@@ -126,26 +132,30 @@ TEST(gemm_rows_do_not_depend_on_their_neighbours) {
 TEST(batched_gemm_equals_single_ones) {
     const int m = 17, n = 9, k = 33, count = 5;
     Matrix a(noise(size_t(m) * k * count, 1), fp16), b(noise(size_t(n) * k * count, 2), fp16);
-    Matrix strided(std::vector<float>(size_t(m) * n * count), fp32), pointed(std::vector<float>(size_t(m) * n * count), fp32);
+    Matrix strided(std::vector<float>(size_t(m) * n * count), fp32),
+        pointed(std::vector<float>(size_t(m) * n * count), fp32);
     const float one = 1, zero = 0;
-    OK(cublasGemmStridedBatchedEx(handle(), 1, 0, m, n, k, &one, a.pointer(), fp16, k, m * k, b.pointer(), fp16, k, n * k,
-                                  &zero, strided.pointer(), fp32, m, m * n, count, compute32F, -1));
+    OK(cublasGemmStridedBatchedEx(handle(), 1, 0, m, n, k, &one, a.pointer(), fp16, k, m * k, b.pointer(), fp16, k,
+                                  n * k, &zero, strided.pointer(), fp32, m, m * n, count, compute32F, -1));
     std::vector<Address> pointers;
-    for (const auto& matrix : {std::pair<Address, int>{a.device.address, m * k * 2}, {b.device.address, n * k * 2},
+    for (const auto& matrix : {std::pair<Address, int>{a.device.address, m * k * 2},
+                               {b.device.address, n * k * 2},
                                {pointed.device.address, m * n * 4}}) {
         for (int i = 0; i < count; i++) {
             pointers.push_back(matrix.first + static_cast<Address>(i) * static_cast<Address>(matrix.second));
         }
     }
     Buffer<Address> table(pointers);
-    const auto at = [&](int i) { return reinterpret_cast<void**>(table.address + static_cast<Address>(i * count * 8)); };
+    const auto at = [&](int i) {
+        return reinterpret_cast<void**>(table.address + static_cast<Address>(i * count * 8));
+    };
     OK(cublasGemmBatchedEx(handle(), 1, 0, m, n, k, &one, at(0), fp16, k, at(1), fp16, k, &zero, at(2), fp32, m, count,
                            compute32F, -1));
     EXPECT(strided.content() == pointed.content());
     Matrix single(std::vector<float>(size_t(m) * n), fp32);
     OK(cublasGemmEx(handle(), 1, 0, m, n, k, &one, reinterpret_cast<void*>(a.device.address + 2 * 3 * m * k), fp16, k,
-                    reinterpret_cast<void*>(b.device.address + 2 * 3 * n * k), fp16, k, &zero, single.pointer(), fp32, m,
-                    compute32F, -1));
+                    reinterpret_cast<void*>(b.device.address + 2 * 3 * n * k), fp16, k, &zero, single.pointer(), fp32,
+                    m, compute32F, -1));
     const auto all = strided.content(), one_ = single.content();
     EXPECT(std::equal(one_.begin(), one_.end(), all.begin() + 3 * m * n));
 }
@@ -170,9 +180,12 @@ TEST(tensor_float_32_is_less_exact) {
 TEST(gemm_refuses_what_it_cannot_do) {
     Matrix a(noise(64, 1), fp32);
     const float one = 1, zero = 0;
-    EXPECT_EQUAL(15, cublasGemmEx(handle(), 0, 0, 8, 8, 8, &one, a.pointer(), fp32, 8, a.pointer(), fp32, 8, &zero, a.pointer(), fp32, 8, 70, -1));
-    EXPECT_EQUAL(7, cublasGemmEx(handle(), 0, 0, 8, 8, 8, &one, a.pointer(), fp32, 7, a.pointer(), fp32, 8, &zero, a.pointer(), fp32, 8, 68, -1));
-    OK(cublasGemmEx(handle(), 0, 0, 0, 8, 8, &one, a.pointer(), fp32, 8, a.pointer(), fp32, 8, &zero, a.pointer(), fp32, 8, 68, -1));
+    EXPECT_EQUAL(15, cublasGemmEx(handle(), 0, 0, 8, 8, 8, &one, a.pointer(), fp32, 8, a.pointer(), fp32, 8, &zero,
+                                  a.pointer(), fp32, 8, 70, -1));
+    EXPECT_EQUAL(7, cublasGemmEx(handle(), 0, 0, 8, 8, 8, &one, a.pointer(), fp32, 7, a.pointer(), fp32, 8, &zero,
+                                 a.pointer(), fp32, 8, 68, -1));
+    OK(cublasGemmEx(handle(), 0, 0, 0, 8, 8, &one, a.pointer(), fp32, 8, a.pointer(), fp32, 8, &zero, a.pointer(), fp32,
+                    8, 68, -1));
     EXPECT_EQUAL(7, cublasSetWorkspace_v2(handle(), reinterpret_cast<void*>(a.device.address), 1024));
     OK(cublasSetWorkspace_v2(handle(), reinterpret_cast<void*>(a.device.address), 256));
     OK(cublasSetStream_v2(handle(), nullptr));
@@ -180,7 +193,8 @@ TEST(gemm_refuses_what_it_cannot_do) {
 
 TEST(speed) {
     const int m = 1536, k = 384, n = 1024;
-    Matrix weights(noise(m * k, 1), fp32), x(noise(size_t(n) * k, 2), fp32), out(std::vector<float>(size_t(m) * n), fp32);
+    Matrix weights(noise(m * k, 1), fp32), x(noise(size_t(n) * k, 2), fp32),
+        out(std::vector<float>(size_t(m) * n), fp32);
     const float one = 1, zero = 0;
     const auto seconds = [](const std::function<void()>& body) { // of processor time: the machine may be busy
         const auto begin = std::clock();
@@ -205,7 +219,10 @@ TEST(speed) {
         }
     });
     Buffer<float> z(noise(1 << 20));
-    const double plain = seconds([&] { OK(launch("scale_fp32", {.gridX = 4096, .blockX = 256}, z.address, 1.0f, 1 << 20)); });
-    printf("  per core: thread without barrier %.1f ns; GEMM %.1f GFLOP/s; layer norm [1024, 384] %.2f ms; launch of one warp %.2f us\n",
-           plain * 1e9 / (1 << 20), 10 * 2.0 * m * n * k / gemm * 1e-9, norms * 100, launches / 20000 * 1e6);
+    const double plain =
+        seconds([&] { OK(launch("scale_fp32", {.gridX = 4096, .blockX = 256}, z.address, 1.0f, 1 << 20)); });
+    printf(
+        "  per core: thread without barrier %.1f ns; GEMM %.1f GFLOP/s; layer norm [1024, 384] %.2f ms; launch of one "
+        "warp %.2f us\n",
+        plain * 1e9 / (1 << 20), 10 * 2.0 * m * n * k / gemm * 1e-9, norms * 100, launches / 20000 * 1e6);
 }

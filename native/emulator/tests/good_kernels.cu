@@ -40,9 +40,9 @@ __device__ void scaleBody(T* x, float factor, int n) {
 } // namespace
 
 // Kernels made by a macro must be found as well.
-#define SCALE_KERNEL(suffix, T)                                                                                        \
-    extern "C" __global__ void __launch_bounds__(256) scale_##suffix(T* x, float factor, int n) {                      \
-        scaleBody<T>(x, factor, n);                                                                                    \
+#define SCALE_KERNEL(suffix, T)                                                                   \
+    extern "C" __global__ void __launch_bounds__(256) scale_##suffix(T* x, float factor, int n) { \
+        scaleBody<T>(x, factor, n);                                                               \
     }
 SCALE_KERNEL(fp32, float)
 SCALE_KERNEL(fp16, __half)
@@ -101,7 +101,8 @@ __device__ void mmaBody(const T* a, const T* b, float* out, int n, int k) {
     __shared__ __align__(16) T tileB[2][8 * 16];
     const int lane = threadIdx.x, row = blockIdx.y * 16, column = blockIdx.x * 8;
     const auto stage = [&](int step, int buffer) {
-        cp_async_16(&tileA[buffer][lane / 2 * 16 + lane % 2 * 8], a + size_t(row + lane / 2) * k + step * 16 + lane % 2 * 8);
+        cp_async_16(&tileA[buffer][lane / 2 * 16 + lane % 2 * 8],
+                    a + size_t(row + lane / 2) * k + step * 16 + lane % 2 * 8);
         if (lane < 16) {
             cp_async_16(&tileB[buffer][lane / 2 * 16 + lane % 2 * 8],
                         b + size_t(column + lane / 2) * k + step * 16 + lane % 2 * 8);
@@ -150,7 +151,8 @@ extern "C" __global__ void transpose_8x8(const __half* in, __half* out) {
     reinterpret_cast<uint32_t*>(out)[lane] = r[0];
 }
 
-/** counts[0] = sum of x by atomics in shared memory, counts[1] = positive ones by votes, counts[2] = by barrier count */
+/** counts[0] = sum of x by atomics in shared memory, counts[1] = positive ones by votes, counts[2] = by barrier count
+ */
 extern "C" __global__ void count_ways(const int* x, unsigned* counts, int n) {
     __shared__ unsigned total;
     if (threadIdx.x == 0) {
@@ -207,8 +209,8 @@ extern "C" __global__ void vector_ops(const uint4* a, const uint4* b, uint4* out
 }
 
 extern "C" __global__ void where_am_i(int* out, int3 unused, int nothing) {
-    (void) unused;
-    (void) nothing;
+    (void)unused;
+    (void)nothing;
     const int block = (blockIdx.z * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
     const int thread = (threadIdx.z * blockDim.y + threadIdx.y) * blockDim.x + threadIdx.x;
     out[block * blockDim.x * blockDim.y * blockDim.z + thread] = block * 1000 + thread;

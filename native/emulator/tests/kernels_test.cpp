@@ -2,10 +2,10 @@
 //
 // Kernels compute the same thing in order, in every random order of threads, and under the checks.
 
-#include "device_api.h"
-
 #include <algorithm>
 #include <thread>
+
+#include "device_api.h"
 
 namespace {
 
@@ -75,7 +75,8 @@ TEST(dynamic_shared_memory_and_shuffles) {
     }
     Buffer<float> in(x), out(x.size());
     inEveryMode([&] {
-        OK(launch("softmax", {.gridX = rows / 4, .blockX = 128, .shared = 4 * columns * 4}, in.address, out.address, columns));
+        OK(launch("softmax", {.gridX = rows / 4, .blockX = 128, .shared = 4 * columns * 4}, in.address, out.address,
+                  columns));
         EXPECT(maxDifference(out.content(), wanted) < 1e-7);
     });
 }

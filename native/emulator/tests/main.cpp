@@ -2,9 +2,9 @@
 //
 // Runs the emulator's tests: all, or those whose name contains the argument.
 
-#include "device_api.h"
-
 #include <map>
+
+#include "device_api.h"
 
 int failures;
 

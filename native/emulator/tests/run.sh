@@ -17,6 +17,7 @@ for source in tests/*.cpp; do
     objects="$objects $object"
 done
 wait
-${CXX:-g++} $objects -o build/tests/emulator_test build/libcuda.so.1 build/cublas12/libcublas.so.12 -lpthread -Wl,-rpath,"$PWD/build:$PWD/build/cublas12"
+${CXX:-g++} $objects -o build/tests/emulator_test build/libcuda.so.1 build/cublas12/libcublas.so.12 -lpthread \
+    -Wl,-rpath,"$PWD/build:$PWD/build/cublas12"
 build/tests/emulator_test "$@"
 EMBED4J_EMULATOR_DEVICES=2 build/tests/emulator_test two_devices

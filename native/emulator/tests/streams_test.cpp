@@ -101,10 +101,12 @@ TEST(host_functions_run_in_order_and_may_not_call_back) {
     Streams s;
     static int seen;
     seen = 0;
-    OK(cuLaunchHostFunc(s.a, [](void* p) { seen = *static_cast<int*>(p) + (cuCtxSynchronize() == 800); }, [] {
-        static int value = 41;
-        return &value;
-    }()));
+    OK(cuLaunchHostFunc(
+        s.a, [](void* p) { seen = *static_cast<int*>(p) + (cuCtxSynchronize() == 800); },
+        [] {
+            static int value = 41;
+            return &value;
+        }()));
     OK(cuStreamSynchronize(s.a));
     EXPECT_EQUAL(42, seen);
 }

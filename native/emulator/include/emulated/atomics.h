@@ -3,6 +3,8 @@
 // Atomic operations on device and shared memory. Blocks run on several OS threads, so they are atomic indeed.
 #pragma once
 
+#include "warp.h"
+
 namespace emulated {
 
 // The checked build must not take an atomic operation for a plain access that needs a barrier.
@@ -26,10 +28,10 @@ struct Same {
 
 } // namespace emulated
 
-#define EMULATED_ATOMIC(name, expression)                                                                              \
-    template <typename T>                                                                                              \
-    static inline T name(T* address, typename emulated::Same<T>::type value) {                                         \
-        return emulated::atomically(address, [value](T old) -> T { return expression; });                              \
+#define EMULATED_ATOMIC(name, expression)                                                 \
+    template <typename T>                                                                 \
+    static inline T name(T* address, typename emulated::Same<T>::type value) {            \
+        return emulated::atomically(address, [value](T old) -> T { return expression; }); \
     }
 EMULATED_ATOMIC(atomicAdd, old + value)
 EMULATED_ATOMIC(atomicSub, old - value)
@@ -44,8 +46,8 @@ EMULATED_ATOMIC(atomicDec, (old == 0 || old > value ? value : old - 1))
 #undef EMULATED_ATOMIC
 
 template <typename T>
-EMULATED_UNSANITIZED static inline T
-atomicCAS(T* address, typename emulated::Same<T>::type expected, typename emulated::Same<T>::type value) {
+EMULATED_UNSANITIZED static inline T atomicCAS(T* address, typename emulated::Same<T>::type expected,
+                                               typename emulated::Same<T>::type value) {
     emulated::checkAtomicAccess(address, sizeof(T));
     T old = expected;
     __atomic_compare_exchange(address, &old, &value, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);

@@ -81,6 +81,6 @@ struct KernelLibrary {
     unsigned maxDynamicSharedBytes;
 };
 
-using KernelLibraryFunction = const KernelLibrary* (*) ();
+using KernelLibraryFunction = const KernelLibrary* (*)();
 
 } // namespace emulated

@@ -6,6 +6,9 @@
 // to the accumulator one after the other, in order of k.
 #pragma once
 
+#include "narrow_floats.h"
+#include "warp.h"
+
 namespace emulated {
 
 struct MatrixArguments {
@@ -21,7 +24,7 @@ struct LoadMatrixArguments {
 
 extern const Collective mmaHalf16, mmaHalf8, mmaBrain16, mmaBrain8;
 extern const Collective loadMatrix1, loadMatrix2, loadMatrix4, loadMatrix1Transposed, loadMatrix2Transposed,
-        loadMatrix4Transposed;
+    loadMatrix4Transposed;
 
 template <typename T>
 struct MatrixOperations;
@@ -52,15 +55,33 @@ inline void loadMatrix(const Collective& which, uint32_t* registers, const void*
     LoadMatrixArguments arguments{registers, row};
     meet(which, 0xffffffffu, &arguments);
 }
-inline void ldmatrix_x1(uint32_t (&r)[1], const void* row) { loadMatrix(loadMatrix1, r, row); }
-inline void ldmatrix_x2(uint32_t (&r)[2], const void* row) { loadMatrix(loadMatrix2, r, row); }
-inline void ldmatrix_x4(uint32_t (&r)[4], const void* row) { loadMatrix(loadMatrix4, r, row); }
-inline void ldmatrix_x1_trans(uint32_t (&r)[1], const void* row) { loadMatrix(loadMatrix1Transposed, r, row); }
-inline void ldmatrix_x2_trans(uint32_t (&r)[2], const void* row) { loadMatrix(loadMatrix2Transposed, r, row); }
-inline void ldmatrix_x4_trans(uint32_t (&r)[4], const void* row) { loadMatrix(loadMatrix4Transposed, r, row); }
+inline void ldmatrix_x1(uint32_t (&r)[1], const void* row) {
+    loadMatrix(loadMatrix1, r, row);
+}
+inline void ldmatrix_x2(uint32_t (&r)[2], const void* row) {
+    loadMatrix(loadMatrix2, r, row);
+}
+inline void ldmatrix_x4(uint32_t (&r)[4], const void* row) {
+    loadMatrix(loadMatrix4, r, row);
+}
+inline void ldmatrix_x1_trans(uint32_t (&r)[1], const void* row) {
+    loadMatrix(loadMatrix1Transposed, r, row);
+}
+inline void ldmatrix_x2_trans(uint32_t (&r)[2], const void* row) {
+    loadMatrix(loadMatrix2Transposed, r, row);
+}
+inline void ldmatrix_x4_trans(uint32_t (&r)[4], const void* row) {
+    loadMatrix(loadMatrix4Transposed, r, row);
+}
 
-inline void cp_async_16(void* shared, const void* device, bool valid) { copyAsynchronously(shared, device, valid); }
-inline void cp_async_commit() { commitCopies(); }
-inline void cp_async_wait(int pendingGroups) { waitForCopies(pendingGroups); }
+inline void cp_async_16(void* shared, const void* device, bool valid) {
+    copyAsynchronously(shared, device, valid);
+}
+inline void cp_async_commit() {
+    commitCopies();
+}
+inline void cp_async_wait(int pendingGroups) {
+    waitForCopies(pendingGroups);
+}
 
 } // namespace emulated

@@ -2,10 +2,13 @@
 //
 // Threads, warps and blocks as device code sees them, and the one primitive under every warp operation.
 //
-// The idea: a warp operation is a rendezvous. Each lane hands in a pointer to its own arguments; the last lane to arrive
-// computes the operation for all lanes at once and everybody goes on. Shuffles, votes, mma and ldmatrix are all that,
-// and lanes that meet in different operations, or wait for a lane that never comes, are found by the scheduler.
+// The idea: a warp operation is a rendezvous. Each lane hands in a pointer to its own arguments; the last lane to
+// arrive computes the operation for all lanes at once and everybody goes on. Shuffles, votes, mma and ldmatrix are all
+// that, and lanes that meet in different operations, or wait for a lane that never comes, are found by the scheduler.
 #pragma once
+
+#include <cstring>
+#include <utility>
 
 #include "kernel_library.h"
 
@@ -45,7 +48,7 @@ enum class BarrierReduction { none, count, logicalAnd, logicalOr };
 int meetBlock(BarrierReduction reduction, int predicate);
 
 [[noreturn]] void raise(FaultKind kind, uintptr_t address, const char* format, ...)
-        __attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4)));
 
 /** Bounds of an atomic operation; it needs no barrier. Does nothing in the fast build. */
 void checkAtomicAccess(const void* address, size_t bytes);
@@ -78,7 +81,7 @@ struct Invoker<void (*)(Parameters...)> {
 private:
     template <void (*kernel)(Parameters...), size_t... index>
     EMULATED_UNSANITIZED static void unpack(void** parameters, std::index_sequence<index...>) {
-        (void) parameters;
+        (void)parameters;
         kernel(*static_cast<Parameters*>(parameters[index])...);
     }
 };
@@ -95,21 +98,41 @@ static constexpr int warpSize = 32;
 
 // ---- barriers ----------------------------------------------------------------------------------------------------
 
-static inline void __syncthreads() { emulated::meetBlock(emulated::BarrierReduction::none, 0); }
-static inline int __syncthreads_count(int p) { return emulated::meetBlock(emulated::BarrierReduction::count, p); }
-static inline int __syncthreads_and(int p) { return emulated::meetBlock(emulated::BarrierReduction::logicalAnd, p); }
-static inline int __syncthreads_or(int p) { return emulated::meetBlock(emulated::BarrierReduction::logicalOr, p); }
+static inline void __syncthreads() {
+    emulated::meetBlock(emulated::BarrierReduction::none, 0);
+}
+static inline int __syncthreads_count(int p) {
+    return emulated::meetBlock(emulated::BarrierReduction::count, p);
+}
+static inline int __syncthreads_and(int p) {
+    return emulated::meetBlock(emulated::BarrierReduction::logicalAnd, p);
+}
+static inline int __syncthreads_or(int p) {
+    return emulated::meetBlock(emulated::BarrierReduction::logicalOr, p);
+}
 
 namespace emulated {
 extern const Collective syncWarp;
 } // namespace emulated
-static inline void __syncwarp(unsigned mask = 0xffffffffu) { emulated::meet(emulated::syncWarp, mask, nullptr); }
+static inline void __syncwarp(unsigned mask = 0xffffffffu) {
+    emulated::meet(emulated::syncWarp, mask, nullptr);
+}
 
-static inline void __threadfence() { __sync_synchronize(); }
-static inline void __threadfence_block() { __sync_synchronize(); }
-static inline void __threadfence_system() { __sync_synchronize(); }
-[[noreturn]] static inline void __trap() { emulated::raise(emulated::FaultKind::trap, 0, "__trap()"); }
-static inline unsigned __activemask() { return emulated::liveLanes(); } // lanes do not diverge here of themselves
+static inline void __threadfence() {
+    __sync_synchronize();
+}
+static inline void __threadfence_block() {
+    __sync_synchronize();
+}
+static inline void __threadfence_system() {
+    __sync_synchronize();
+}
+[[noreturn]] static inline void __trap() {
+    emulated::raise(emulated::FaultKind::trap, 0, "__trap()");
+}
+static inline unsigned __activemask() {
+    return emulated::liveLanes();
+} // lanes do not diverge here of themselves
 static inline void __nanosleep(unsigned) {}
 
 // ---- shuffles ----------------------------------------------------------------------------------------------------
@@ -174,7 +197,7 @@ struct VoteArguments {
 };
 
 extern const Collective ballot, matchAny, reduceAdd, reduceMin, reduceMax, reduceMinSigned, reduceMaxSigned, reduceAnd,
-        reduceOr, reduceXor;
+    reduceOr, reduceXor;
 
 inline uint32_t vote(const Collective& which, unsigned mask, uint64_t value) {
     VoteArguments arguments{value, 0};
@@ -187,8 +210,12 @@ inline uint32_t vote(const Collective& which, unsigned mask, uint64_t value) {
 static inline unsigned __ballot_sync(unsigned mask, int predicate) {
     return emulated::vote(emulated::ballot, mask, predicate != 0);
 }
-static inline int __any_sync(unsigned mask, int predicate) { return __ballot_sync(mask, predicate) != 0; }
-static inline int __all_sync(unsigned mask, int predicate) { return __ballot_sync(mask, !predicate) == 0; }
+static inline int __any_sync(unsigned mask, int predicate) {
+    return __ballot_sync(mask, predicate) != 0;
+}
+static inline int __all_sync(unsigned mask, int predicate) {
+    return __ballot_sync(mask, !predicate) == 0;
+}
 
 template <typename T>
 static inline unsigned __match_any_sync(unsigned mask, T value) {
@@ -197,16 +224,30 @@ static inline unsigned __match_any_sync(unsigned mask, T value) {
     return emulated::vote(emulated::matchAny, mask, bits);
 }
 
-static inline unsigned __reduce_add_sync(unsigned m, unsigned v) { return emulated::vote(emulated::reduceAdd, m, v); }
-static inline int __reduce_add_sync(unsigned m, int v) { return emulated::vote(emulated::reduceAdd, m, uint32_t(v)); }
-static inline unsigned __reduce_min_sync(unsigned m, unsigned v) { return emulated::vote(emulated::reduceMin, m, v); }
-static inline unsigned __reduce_max_sync(unsigned m, unsigned v) { return emulated::vote(emulated::reduceMax, m, v); }
+static inline unsigned __reduce_add_sync(unsigned m, unsigned v) {
+    return emulated::vote(emulated::reduceAdd, m, v);
+}
+static inline int __reduce_add_sync(unsigned m, int v) {
+    return emulated::vote(emulated::reduceAdd, m, uint32_t(v));
+}
+static inline unsigned __reduce_min_sync(unsigned m, unsigned v) {
+    return emulated::vote(emulated::reduceMin, m, v);
+}
+static inline unsigned __reduce_max_sync(unsigned m, unsigned v) {
+    return emulated::vote(emulated::reduceMax, m, v);
+}
 static inline int __reduce_min_sync(unsigned m, int v) {
     return emulated::vote(emulated::reduceMinSigned, m, uint32_t(v));
 }
 static inline int __reduce_max_sync(unsigned m, int v) {
     return emulated::vote(emulated::reduceMaxSigned, m, uint32_t(v));
 }
-static inline unsigned __reduce_and_sync(unsigned m, unsigned v) { return emulated::vote(emulated::reduceAnd, m, v); }
-static inline unsigned __reduce_or_sync(unsigned m, unsigned v) { return emulated::vote(emulated::reduceOr, m, v); }
-static inline unsigned __reduce_xor_sync(unsigned m, unsigned v) { return emulated::vote(emulated::reduceXor, m, v); }
+static inline unsigned __reduce_and_sync(unsigned m, unsigned v) {
+    return emulated::vote(emulated::reduceAnd, m, v);
+}
+static inline unsigned __reduce_or_sync(unsigned m, unsigned v) {
+    return emulated::vote(emulated::reduceOr, m, v);
+}
+static inline unsigned __reduce_xor_sync(unsigned m, unsigned v) {
+    return emulated::vote(emulated::reduceXor, m, v);
+}

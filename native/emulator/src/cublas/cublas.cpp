@@ -4,10 +4,10 @@
 //
 // A product is work on the handle's stream like any kernel. Operands are checked against the allocations when it runs.
 
-#include "gemm.h"
-
 #include <atomic>
 #include <memory>
+
+#include "gemm.h"
 
 #define EMULATED_CUBLAS extern "C" __attribute__((visibility("default"))) int
 
@@ -52,7 +52,8 @@ struct Batch {
 
 /** Bytes of a column-major matrix. */
 size_t matrixBytes(int rows, int columns, int stride, int type) {
-    return (static_cast<size_t>(stride) * static_cast<size_t>(columns - 1) + static_cast<size_t>(rows)) * elementBytes(type);
+    return (static_cast<size_t>(stride) * static_cast<size_t>(columns - 1) + static_cast<size_t>(rows)) *
+           elementBytes(type);
 }
 
 Gemm product(const Batch& batch, int i) {
@@ -64,7 +65,8 @@ Gemm product(const Batch& batch, int i) {
         return gemm;
     }
     const auto step = [i](const void* base, long long elements, int type) {
-        return reinterpret_cast<uintptr_t>(base) + static_cast<uintptr_t>(elements * i * static_cast<long long>(elementBytes(type)));
+        return reinterpret_cast<uintptr_t>(base) +
+               static_cast<uintptr_t>(elements * i * static_cast<long long>(elementBytes(type)));
     };
     gemm.a = reinterpret_cast<const void*>(step(gemm.a, batch.stepA, gemm.typeA));
     gemm.b = reinterpret_cast<const void*>(step(gemm.b, batch.stepB, gemm.typeB));
@@ -85,7 +87,8 @@ int requireOperands(const Gemm& gemm) {
         }
     }
     return problem != 0 ? problem
-                        : embed4j_emulator_require("GEMM result C", gemm.c, matrixBytes(gemm.m, gemm.n, gemm.strideC, gemm.typeC));
+                        : embed4j_emulator_require("GEMM result C", gemm.c,
+                                                   matrixBytes(gemm.m, gemm.n, gemm.strideC, gemm.typeC));
 }
 
 int requirePointers(const Batch& batch) {
@@ -123,14 +126,14 @@ int runBatch(void* argument) {
     } shared{batch};
     const double work = static_cast<double>(batch.count) * batch.gemm.m * batch.gemm.n * batch.gemm.k;
     embed4j_emulator_run_together(
-            work < 2e6 ? 0 : 64,
-            [](void* p) {
-                Shared& mine = *static_cast<Shared*>(p);
-                for (int i; (i = mine.next++) < mine.batch.count;) {
-                    multiply(product(mine.batch, i), true);
-                }
-            },
-            &shared);
+        work < 2e6 ? 0 : 64,
+        [](void* p) {
+            Shared& mine = *static_cast<Shared*>(p);
+            for (int i; (i = mine.next++) < mine.batch.count;) {
+                multiply(product(mine.batch, i), true);
+            }
+        },
+        &shared);
     return 0;
 }
 
@@ -140,7 +143,7 @@ bool computesInFp32(int computeType, int mathMode, bool* tensorFloat32) {
     constexpr int tensorFloat32Math = 3;
     *tensorFloat32 = computeType == fastTensorFloat32 || (computeType == plain && mathMode == tensorFloat32Math);
     return computeType == plain || computeType == pedantic || computeType == fast16F || computeType == fast16BF ||
-            computeType == fastTensorFloat32;
+           computeType == fastTensorFloat32;
 }
 
 bool supportedTypes(int a, int b, int c) {
@@ -181,8 +184,8 @@ int submit(void* handlePointer, int operationA, int operationB, const void* alph
     return result == 0 ? success : result == 2 ? allocationFailed : executionFailed;
 }
 
-Batch shape(int m, int n, int k, const void* a, int typeA, int lda, const void* b, int typeB, int ldb, void* c, int typeC,
-            int ldc) {
+Batch shape(int m, int n, int k, const void* a, int typeA, int lda, const void* b, int typeB, int ldb, void* c,
+            int typeC, int ldc) {
     Batch batch{};
     batch.count = 1;
     batch.gemm.m = m;
@@ -202,23 +205,25 @@ Batch shape(int m, int n, int k, const void* a, int typeA, int lda, const void* 
 
 constexpr int compute32F = 68;
 
-Handle* handleOf(void* handle) { return static_cast<Handle*>(handle); }
+Handle* handleOf(void* handle) {
+    return static_cast<Handle*>(handle);
+}
 
 } // namespace
 
 // ---- products -------------------------------------------------------------------------------------------------------
 
-EMULATED_CUBLAS cublasGemmEx(void* handle, int opA, int opB, int m, int n, int k, const void* alpha, const void* a, int typeA,
-                             int lda, const void* b, int typeB, int ldb, const void* beta, void* c, int typeC, int ldc,
-                             int computeType, int) {
+EMULATED_CUBLAS cublasGemmEx(void* handle, int opA, int opB, int m, int n, int k, const void* alpha, const void* a,
+                             int typeA, int lda, const void* b, int typeB, int ldb, const void* beta, void* c,
+                             int typeC, int ldc, int computeType, int) {
     return submit(handle, opA, opB, alpha, beta, computeType,
                   shape(m, n, k, a, typeA, lda, b, typeB, ldb, c, typeC, ldc));
 }
 
-EMULATED_CUBLAS cublasGemmStridedBatchedEx(void* handle, int opA, int opB, int m, int n, int k, const void* alpha, const void* a,
-                                           int typeA, int lda, long long stepA, const void* b, int typeB, int ldb,
-                                           long long stepB, const void* beta, void* c, int typeC, int ldc, long long stepC,
-                                           int count, int computeType, int) {
+EMULATED_CUBLAS cublasGemmStridedBatchedEx(void* handle, int opA, int opB, int m, int n, int k, const void* alpha,
+                                           const void* a, int typeA, int lda, long long stepA, const void* b, int typeB,
+                                           int ldb, long long stepB, const void* beta, void* c, int typeC, int ldc,
+                                           long long stepC, int count, int computeType, int) {
     Batch batch = shape(m, n, k, a, typeA, lda, b, typeB, ldb, c, typeC, ldc);
     batch.count = count;
     batch.stepA = stepA;
@@ -229,7 +234,8 @@ EMULATED_CUBLAS cublasGemmStridedBatchedEx(void* handle, int opA, int opB, int m
 
 EMULATED_CUBLAS cublasGemmBatchedEx(void* handle, int opA, int opB, int m, int n, int k, const void* alpha,
                                     const void* const* a, int typeA, int lda, const void* const* b, int typeB, int ldb,
-                                    const void* beta, void* const* c, int typeC, int ldc, int count, int computeType, int) {
+                                    const void* beta, void* const* c, int typeC, int ldc, int count, int computeType,
+                                    int) {
     Batch batch = shape(m, n, k, nullptr, typeA, lda, nullptr, typeB, ldb, nullptr, typeC, ldc);
     batch.count = count;
     batch.pointersA = a;
@@ -238,16 +244,18 @@ EMULATED_CUBLAS cublasGemmBatchedEx(void* handle, int opA, int opB, int m, int n
     return submit(handle, opA, opB, alpha, beta, computeType, batch);
 }
 
-EMULATED_CUBLAS cublasSgemm_v2(void* handle, int opA, int opB, int m, int n, int k, const float* alpha, const float* a, int lda,
-                               const float* b, int ldb, const float* beta, float* c, int ldc) {
-    return cublasGemmEx(handle, opA, opB, m, n, k, alpha, a, fp32, lda, b, fp32, ldb, beta, c, fp32, ldc, compute32F, -1);
+EMULATED_CUBLAS cublasSgemm_v2(void* handle, int opA, int opB, int m, int n, int k, const float* alpha, const float* a,
+                               int lda, const float* b, int ldb, const float* beta, float* c, int ldc) {
+    return cublasGemmEx(handle, opA, opB, m, n, k, alpha, a, fp32, lda, b, fp32, ldb, beta, c, fp32, ldc, compute32F,
+                        -1);
 }
 
 EMULATED_CUBLAS cublasSgemmStridedBatched(void* handle, int opA, int opB, int m, int n, int k, const float* alpha,
-                                          const float* a, int lda, long long stepA, const float* b, int ldb, long long stepB,
-                                          const float* beta, float* c, int ldc, long long stepC, int count) {
-    return cublasGemmStridedBatchedEx(handle, opA, opB, m, n, k, alpha, a, fp32, lda, stepA, b, fp32, ldb, stepB, beta, c,
-                                      fp32, ldc, stepC, count, compute32F, -1);
+                                          const float* a, int lda, long long stepA, const float* b, int ldb,
+                                          long long stepB, const float* beta, float* c, int ldc, long long stepC,
+                                          int count) {
+    return cublasGemmStridedBatchedEx(handle, opA, opB, m, n, k, alpha, a, fp32, lda, stepA, b, fp32, ldb, stepB, beta,
+                                      c, fp32, ldc, stepC, count, compute32F, -1);
 }
 
 // ---- handles --------------------------------------------------------------------------------------------------------
@@ -290,20 +298,20 @@ EMULATED_CUBLAS cublasSetWorkspace_v2(void* handle, void* workspace, size_t byte
     return success;
 }
 
-#define EMULATED_MODE(Name, field, suffix)                                                                             \
-    EMULATED_CUBLAS cublasSet##Name##suffix(void* handle, int mode) {                                                  \
-        if (handle == nullptr) {                                                                                       \
-            return notInitialized;                                                                                     \
-        }                                                                                                              \
-        handleOf(handle)->field = mode;                                                                                \
-        return success;                                                                                                \
-    }                                                                                                                  \
-    EMULATED_CUBLAS cublasGet##Name##suffix(void* handle, int* mode) {                                                 \
-        if (handle == nullptr) {                                                                                       \
-            return notInitialized;                                                                                     \
-        }                                                                                                              \
-        *mode = handleOf(handle)->field;                                                                               \
-        return success;                                                                                                \
+#define EMULATED_MODE(Name, field, suffix)                             \
+    EMULATED_CUBLAS cublasSet##Name##suffix(void* handle, int mode) {  \
+        if (handle == nullptr) {                                       \
+            return notInitialized;                                     \
+        }                                                              \
+        handleOf(handle)->field = mode;                                \
+        return success;                                                \
+    }                                                                  \
+    EMULATED_CUBLAS cublasGet##Name##suffix(void* handle, int* mode) { \
+        if (handle == nullptr) {                                       \
+            return notInitialized;                                     \
+        }                                                              \
+        *mode = handleOf(handle)->field;                               \
+        return success;                                                \
     }
 EMULATED_MODE(MathMode, mathMode, )
 EMULATED_MODE(AtomicsMode, atomicsMode, )
@@ -315,7 +323,8 @@ EMULATED_CUBLAS cublasGetVersion_v2(void*, int* version) {
 }
 
 EMULATED_CUBLAS cublasGetProperty(int type, int* value) {
-    const int parts[] = {EMULATED_CUBLAS_VERSION / 10000, EMULATED_CUBLAS_VERSION / 100 % 100, EMULATED_CUBLAS_VERSION % 100};
+    const int parts[] = {EMULATED_CUBLAS_VERSION / 10000, EMULATED_CUBLAS_VERSION / 100 % 100,
+                         EMULATED_CUBLAS_VERSION % 100};
     if (type < 0 || type > 2) {
         return invalidValue;
     }
@@ -339,7 +348,8 @@ constexpr StatusText statusTexts[] = {
     {1, "CUBLAS_STATUS_NOT_INITIALIZED", "the library was not initialized"},
     {3, "CUBLAS_STATUS_ALLOC_FAILED", "the resource allocation failed"},
     {7, "CUBLAS_STATUS_INVALID_VALUE", "an unsupported numerical value was passed to the function"},
-    {8, "CUBLAS_STATUS_ARCH_MISMATCH", "the function requires an architectural feature absent from the architecture of the device"},
+    {8, "CUBLAS_STATUS_ARCH_MISMATCH",
+     "the function requires an architectural feature absent from the architecture of the device"},
     {11, "CUBLAS_STATUS_MAPPING_ERROR", "an access to GPU memory space failed"},
     {13, "CUBLAS_STATUS_EXECUTION_FAILED", "the function failed to launch on the GPU"},
     {14, "CUBLAS_STATUS_INTERNAL_ERROR", "an internal operation failed"},
@@ -358,5 +368,9 @@ const StatusText& textOf(int status) {
 
 } // namespace
 
-extern "C" __attribute__((visibility("default"))) const char* cublasGetStatusName(int status) { return textOf(status).name; }
-extern "C" __attribute__((visibility("default"))) const char* cublasGetStatusString(int status) { return textOf(status).text; }
+extern "C" __attribute__((visibility("default"))) const char* cublasGetStatusName(int status) {
+    return textOf(status).name;
+}
+extern "C" __attribute__((visibility("default"))) const char* cublasGetStatusString(int status) {
+    return textOf(status).text;
+}

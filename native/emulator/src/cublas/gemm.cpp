@@ -2,10 +2,10 @@
 //
 // Matrix products on the CPU: operands are packed into fp32 panels, then multiplied tile by tile in registers.
 //
-// Every element of C is one chain of fused multiply-adds over k, from 0 to K - 1, whatever the shape and the place of the
-// element: a row of the result does not depend on how many rows are computed with it, nor on the number of threads.
-// Panels are padded with zeros to whole tiles, so that edges run through the same code. Packing reads every element once
-// and costs as much as about 20 columns of the product. Goto and van de Geijn, "Anatomy of High-Performance Matrix
+// Every element of C is one chain of fused multiply-adds over k, from 0 to K - 1, whatever the shape and the place of
+// the element: a row of the result does not depend on how many rows are computed with it, nor on the number of threads.
+// Panels are padded with zeros to whole tiles, so that edges run through the same code. Packing reads every element
+// once and costs as much as about 20 columns of the product. Goto and van de Geijn, "Anatomy of High-Performance Matrix
 // Multiplication" (2008), without the blocking over K, which would change the order of additions.
 
 #include "gemm.h"
@@ -66,7 +66,7 @@ void packAs(float* panel, const void* data, int first, int count, int k, size_t 
     for (int p = 0; p < k; p++) {
         for (int v = 0; v < count; v++) {
             panel[static_cast<size_t>(p) * width + static_cast<size_t>(v)] =
-                    widen(data, type, start + static_cast<size_t>(v) * vectorStep + static_cast<size_t>(p) * elementStep);
+                widen(data, type, start + static_cast<size_t>(v) * vectorStep + static_cast<size_t>(p) * elementStep);
         }
     }
 }
@@ -75,15 +75,15 @@ template <int width>
 void pack(float* panel, const void* data, int type, int first, int count, int k, size_t vectorStep, size_t elementStep,
           bool tensorFloat32) {
     switch (type) {
-    case fp32:
-        packAs<width, fp32>(panel, data, first, count, k, vectorStep, elementStep);
-        break;
-    case fp16:
-        packAs<width, fp16>(panel, data, first, count, k, vectorStep, elementStep);
-        break;
-    default:
-        packAs<width, bf16>(panel, data, first, count, k, vectorStep, elementStep);
-        break;
+        case fp32:
+            packAs<width, fp32>(panel, data, first, count, k, vectorStep, elementStep);
+            break;
+        case fp16:
+            packAs<width, fp16>(panel, data, first, count, k, vectorStep, elementStep);
+            break;
+        default:
+            packAs<width, bf16>(panel, data, first, count, k, vectorStep, elementStep);
+            break;
     }
     if (tensorFloat32) {
         std::transform(panel, panel + static_cast<size_t>(width) * k, panel, roundToTensorFloat32);
@@ -112,7 +112,8 @@ void finishTile(const Gemm& gemm, const float* a, const float* b, int row, int c
     multiplyTile(a, b, gemm.k, tile);
     const int rows = std::min(tileRows, gemm.m - row), columns = std::min(tileColumns, gemm.n - column);
     for (int j = 0; j < columns; j++) {
-        const size_t start = static_cast<size_t>(column + j) * static_cast<size_t>(gemm.strideC) + static_cast<size_t>(row);
+        const size_t start =
+            static_cast<size_t>(column + j) * static_cast<size_t>(gemm.strideC) + static_cast<size_t>(row);
         for (int i = 0; i < rows; i++) {
             float value = gemm.alpha * tile[j][i];
             if (gemm.beta != 0) { // with beta = 0 C may hold anything, NaN included
@@ -127,7 +128,9 @@ void finishTile(const Gemm& gemm, const float* a, const float* b, int row, int c
 class Product {
 public:
     explicit Product(const Gemm& gemm)
-        : gemm(gemm), panelsA((gemm.m + tileRows - 1) / tileRows), panelsB((gemm.n + tileColumns - 1) / tileColumns),
+        : gemm(gemm),
+          panelsA((gemm.m + tileRows - 1) / tileRows),
+          panelsB((gemm.n + tileColumns - 1) / tileColumns),
           packedA(new float[static_cast<size_t>(panelsA) * tileRows * gemm.k + 1]),
           packedB(new float[static_cast<size_t>(panelsB) * tileColumns * gemm.k + 1]) {}
 
@@ -171,7 +174,8 @@ private:
     }
 
     void multiplyBlock(int rowBlock, int columnBlock) {
-        const int lastA = std::min(panelsA, (rowBlock + 1) * blockA), lastB = std::min(panelsB, (columnBlock + 1) * blockB);
+        const int lastA = std::min(panelsA, (rowBlock + 1) * blockA),
+                  lastB = std::min(panelsB, (columnBlock + 1) * blockB);
         for (int i = rowBlock * blockA; i < lastA; i++) {
             for (int j = columnBlock * blockB; j < lastB; j++) {
                 finishTile(gemm, panelA(i), panelB(j), i * tileRows, j * tileColumns);

@@ -11,7 +11,9 @@ namespace emulated {
 /** cudaDataType */
 enum ElementType : int { fp32 = 0, fp16 = 2, bf16 = 14 };
 
-constexpr size_t elementBytes(int type) { return type == fp32 ? 4 : type == fp16 || type == bf16 ? 2 : 0; }
+constexpr size_t elementBytes(int type) {
+    return type == fp32 ? 4 : type == fp16 || type == bf16 ? 2 : 0;
+}
 
 /** C [m, n] = alpha op(A) [m, k] op(B) [k, n] + beta C, column-major. */
 struct Gemm {

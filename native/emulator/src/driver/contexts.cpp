@@ -2,12 +2,12 @@
 //
 // Initialisation, devices and contexts of the driver API.
 
-#include "driver.h"
-
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <set>
+
+#include "driver.h"
 
 namespace emulated {
 
@@ -50,7 +50,9 @@ void destroyContext(const std::shared_ptr<Context>& context) {
     context->streams.clear();
 }
 
-bool validDevice(int device) { return device >= 0 && device < settings.deviceCount; }
+bool validDevice(int device) {
+    return device >= 0 && device < settings.deviceCount;
+}
 
 } // namespace
 
@@ -86,12 +88,12 @@ void makeSticky(Context* context, int result) {
 
 using namespace emulated;
 
-#define REQUIRE_DEVICE(device)                                                                                         \
-    if (!initialized) {                                                                                                \
-        return NOT_INITIALIZED;                                                                                        \
-    }                                                                                                                  \
-    if (!validDevice(device)) {                                                                                        \
-        return INVALID_DEVICE;                                                                                         \
+#define REQUIRE_DEVICE(device)  \
+    if (!initialized) {         \
+        return NOT_INITIALIZED; \
+    }                           \
+    if (!validDevice(device)) { \
+        return INVALID_DEVICE;  \
     }
 
 EMULATED_API cuInit(unsigned flags) {
@@ -155,7 +157,9 @@ EMULATED_API cuDeviceGetUuid(char* uuid, int device) {
     uuid[15] = static_cast<char>('0' + device);
     return SUCCESS;
 }
-EMULATED_API cuDeviceGetUuid_v2(char* uuid, int device) { return cuDeviceGetUuid(uuid, device); }
+EMULATED_API cuDeviceGetUuid_v2(char* uuid, int device) {
+    return cuDeviceGetUuid(uuid, device);
+}
 
 EMULATED_API cuDeviceGetPCIBusId(char* text, int length, int device) {
     REQUIRE_DEVICE(device)
@@ -185,66 +189,62 @@ EMULATED_API cuDeviceGetAttribute(int* value, int attribute, int device) {
     static const struct {
         int attribute, value;
     } table[] = {
-        {1, 1024},        // threads per block
-        {2, 1024},        // block dimensions x, y, z
-        {3, 1024},
-        {4, 64},
-        {5, 0x7fffffff},  // grid dimensions x, y, z
-        {6, 65535},
-        {7, 65535},
-        {8, 48 * 1024},   // shared memory per block, without opting in
-        {9, 64 * 1024},   // constant memory
-        {10, 32},         // warp size
-        {11, 0x7fffffff}, // pitch
-        {12, 65536},      // registers per block
-        {13, 1000000},    // clock, kHz
-        {14, 512},        // texture alignment
-        {15, 1},          // can overlap copies
-        {16, 4},          // multiprocessors
-        {17, 0},          // no kernel timeout
-        {18, 0},          // not integrated
-        {19, 1},          // can map host memory
-        {20, 0},          // compute mode: default
-        {31, 1},          // concurrent kernels
-        {32, 0},          // no ECC
-        {34, 0},          // PCI domain
-        {36, 1000000},    // memory clock, kHz
-        {37, 256},        // bus width, bits
-        {38, 4 << 20},    // L2 cache
-        {39, 2048},       // threads per multiprocessor
-        {40, 2},          // copy engines
-        {41, 1},          // unified addressing
-        {78, 1},          // stream priorities
-        {79, 1},          // global and
-        {80, 1},          // local loads are cached in L1
-        {82, 65536},      // registers per multiprocessor
-        {83, 0},          // no managed memory
-        {90, 1},          // kernels may read host memory directly
-        {95, 0},          // no cooperative launch
-        {99, 0},          // no host native atomics
-        {106, 32},        // blocks per multiprocessor
-        {111, 1024},      // reserved shared memory per block
-        {115, 0},         // no memory pools
+        {1, 1024},                                     // threads per block
+        {2, 1024},                                     // block dimensions x, y, z
+        {3, 1024},        {4, 64},    {5, 0x7fffffff}, // grid dimensions x, y, z
+        {6, 65535},       {7, 65535}, {8, 48 * 1024},  // shared memory per block, without opting in
+        {9, 64 * 1024},                                // constant memory
+        {10, 32},                                      // warp size
+        {11, 0x7fffffff},                              // pitch
+        {12, 65536},                                   // registers per block
+        {13, 1000000},                                 // clock, kHz
+        {14, 512},                                     // texture alignment
+        {15, 1},                                       // can overlap copies
+        {16, 4},                                       // multiprocessors
+        {17, 0},                                       // no kernel timeout
+        {18, 0},                                       // not integrated
+        {19, 1},                                       // can map host memory
+        {20, 0},                                       // compute mode: default
+        {31, 1},                                       // concurrent kernels
+        {32, 0},                                       // no ECC
+        {34, 0},                                       // PCI domain
+        {36, 1000000},                                 // memory clock, kHz
+        {37, 256},                                     // bus width, bits
+        {38, 4 << 20},                                 // L2 cache
+        {39, 2048},                                    // threads per multiprocessor
+        {40, 2},                                       // copy engines
+        {41, 1},                                       // unified addressing
+        {78, 1},                                       // stream priorities
+        {79, 1},                                       // global and
+        {80, 1},                                       // local loads are cached in L1
+        {82, 65536},                                   // registers per multiprocessor
+        {83, 0},                                       // no managed memory
+        {90, 1},                                       // kernels may read host memory directly
+        {95, 0},                                       // no cooperative launch
+        {99, 0},                                       // no host native atomics
+        {106, 32},                                     // blocks per multiprocessor
+        {111, 1024},                                   // reserved shared memory per block
+        {115, 0},                                      // no memory pools
     };
     switch (attribute) {
-    case 33:
-    case 50:
-        *value = attribute == 33 ? device + 1 : 0;
-        return SUCCESS;
-    case 75:
-        *value = settings.computeCapability / 10;
-        return SUCCESS;
-    case 76:
-        *value = settings.computeCapability % 10;
-        return SUCCESS;
-    case 81: // shared memory per multiprocessor
-        *value = (ampere ? 164 : 64) * 1024;
-        return SUCCESS;
-    case 97: // shared memory per block, opted in
-        *value = (ampere ? 163 : 64) * 1024;
-        return SUCCESS;
-    default:
-        break;
+        case 33:
+        case 50:
+            *value = attribute == 33 ? device + 1 : 0;
+            return SUCCESS;
+        case 75:
+            *value = settings.computeCapability / 10;
+            return SUCCESS;
+        case 76:
+            *value = settings.computeCapability % 10;
+            return SUCCESS;
+        case 81: // shared memory per multiprocessor
+            *value = (ampere ? 164 : 64) * 1024;
+            return SUCCESS;
+        case 97: // shared memory per block, opted in
+            *value = (ampere ? 163 : 64) * 1024;
+            return SUCCESS;
+        default:
+            break;
     }
     *value = 0;
     for (const auto& row : table) {
@@ -428,12 +428,16 @@ EMULATED_API cuCtxGetStreamPriorityRange(int* least, int* greatest) {
     return SUCCESS;
 }
 
-EMULATED_API cuCtxSetCacheConfig(int) { return SUCCESS; }
+EMULATED_API cuCtxSetCacheConfig(int) {
+    return SUCCESS;
+}
 EMULATED_API cuCtxGetCacheConfig(int* config) {
     *config = 0;
     return SUCCESS;
 }
-EMULATED_API cuCtxSetSharedMemConfig(int) { return SUCCESS; }
+EMULATED_API cuCtxSetSharedMemConfig(int) {
+    return SUCCESS;
+}
 
 EMULATED_API cuCtxSynchronize() {
     EMULATED_ENTER(context)
@@ -450,5 +454,9 @@ EMULATED_API cuCtxSynchronize() {
     return guards;
 }
 
-EMULATED_API cuProfilerStart() { return SUCCESS; }
-EMULATED_API cuProfilerStop() { return SUCCESS; }
+EMULATED_API cuProfilerStart() {
+    return SUCCESS;
+}
+EMULATED_API cuProfilerStop() {
+    return SUCCESS;
+}

@@ -4,8 +4,8 @@
 //
 // Work on a stream runs inside the call that submits it (or, when execution is deferred, inside the next call that
 // synchronises). Locks, from outer to inner: flushLock (deferred execution only), Stream::order, activity, and the
-// private locks of memory, kernel images and workers. `activity` is shared by running work and taken alone by what waits
-// for the device to be quiet, such as freeing memory.
+// private locks of memory, kernel images and workers. `activity` is shared by running work and taken alone by what
+// waits for the device to be quiet, such as freeing memory.
 #pragma once
 
 #include <cstdint>
@@ -178,10 +178,10 @@ Context* currentContext();
 int enter(Context** context);
 void makeSticky(Context* context, int result);
 
-#define EMULATED_ENTER(context)                                                                                        \
-    Context* context = nullptr;                                                                                        \
-    if (const int problem = enter(&context); problem != SUCCESS) {                                                     \
-        return problem;                                                                                                \
+#define EMULATED_ENTER(context)                                    \
+    Context* context = nullptr;                                    \
+    if (const int problem = enter(&context); problem != SUCCESS) { \
+        return problem;                                            \
     }
 
 /** A unit of work. `waits` marks one that runs other streams' work and so must not hold `activity`. */

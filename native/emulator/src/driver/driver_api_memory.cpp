@@ -2,14 +2,14 @@
 //
 // The driver's calls for memory: allocation, copies, memsets, pointer attributes.
 //
-// Every range is checked when the operation runs. An asynchronous copy from pageable memory takes its bytes at once, one
-// from pinned memory when it runs, as on a device: whoever reuses a pinned buffer too early is found by deferred
+// Every range is checked when the operation runs. An asynchronous copy from pageable memory takes its bytes at once,
+// one from pinned memory when it runs, as on a device: whoever reuses a pinned buffer too early is found by deferred
 // execution.
-
-#include "driver.h"
 
 #include <algorithm>
 #include <cstring>
+
+#include "driver.h"
 
 using namespace emulated;
 
@@ -84,9 +84,9 @@ Body fill(CUdeviceptr to, T value, size_t width, size_t rows, size_t pitch) {
 
 } // namespace
 
-#define FAIL_IF_INJECTED(kind)                                                                                         \
-    if (const int failure = injectedFailure(kind)) {                                                                   \
-        return failure;                                                                                                \
+#define FAIL_IF_INJECTED(kind)                       \
+    if (const int failure = injectedFailure(kind)) { \
+        return failure;                              \
     }
 
 // ---- allocation -----------------------------------------------------------------------------------------------------
@@ -150,7 +150,9 @@ EMULATED_API cuMemHostAlloc(void** address, size_t bytes, unsigned) {
     EMULATED_ENTER(context)
     return memory::allocatePinned(address, bytes);
 }
-EMULATED_API cuMemAllocHost_v2(void** address, size_t bytes) { return cuMemHostAlloc(address, bytes, 0); }
+EMULATED_API cuMemAllocHost_v2(void** address, size_t bytes) {
+    return cuMemHostAlloc(address, bytes, 0);
+}
 
 EMULATED_API cuMemFreeHost(void* address) {
     EMULATED_ENTER(context)
@@ -195,30 +197,30 @@ EMULATED_API cuPointerGetAttribute(void* value, int attribute, CUdeviceptr addre
         return INVALID_VALUE;
     }
     switch (attribute) {
-    case 1: // context
-        *static_cast<void**>(value) = context;
-        return SUCCESS;
-    case 2: // memory type: host 1, device 2
-        *static_cast<int*>(value) = onDevice ? 2 : 1;
-        return SUCCESS;
-    case 3: // as seen from the device
-    case 4: // as seen from the host
-        *static_cast<CUdeviceptr*>(value) = address;
-        return attribute == 4 && onDevice ? INVALID_VALUE : SUCCESS;
-    case 8: // managed
-        *static_cast<int*>(value) = 0;
-        return SUCCESS;
-    case 9: // device ordinal
-        *static_cast<int*>(value) = device;
-        return SUCCESS;
-    case 11: // begin of the allocation
-        *static_cast<CUdeviceptr*>(value) = base;
-        return SUCCESS;
-    case 12: // its size
-        *static_cast<size_t*>(value) = bytes;
-        return SUCCESS;
-    default:
-        return NOT_SUPPORTED;
+        case 1: // context
+            *static_cast<void**>(value) = context;
+            return SUCCESS;
+        case 2: // memory type: host 1, device 2
+            *static_cast<int*>(value) = onDevice ? 2 : 1;
+            return SUCCESS;
+        case 3: // as seen from the device
+        case 4: // as seen from the host
+            *static_cast<CUdeviceptr*>(value) = address;
+            return attribute == 4 && onDevice ? INVALID_VALUE : SUCCESS;
+        case 8: // managed
+            *static_cast<int*>(value) = 0;
+            return SUCCESS;
+        case 9: // device ordinal
+            *static_cast<int*>(value) = device;
+            return SUCCESS;
+        case 11: // begin of the allocation
+            *static_cast<CUdeviceptr*>(value) = base;
+            return SUCCESS;
+        case 12: // its size
+            *static_cast<size_t*>(value) = bytes;
+            return SUCCESS;
+        default:
+            return NOT_SUPPORTED;
     }
 }
 
@@ -247,8 +249,8 @@ EMULATED_API cuMemcpyHtoDAsync_v2(CUdeviceptr to, const void* from, size_t bytes
     FAIL_IF_INJECTED(CallKind::copy)
     const auto stream = streamOf(context, handle);
     if (stream != nullptr && settings.deferred && stream->capture == nullptr && !memory::isPinned(from)) {
-        const auto staged = std::make_shared<std::vector<char>>(static_cast<const char*>(from),
-                                                                static_cast<const char*>(from) + bytes);
+        const auto staged =
+            std::make_shared<std::vector<char>>(static_cast<const char*>(from), static_cast<const char*>(from) + bytes);
         return asynchronously(context, handle, copyNode, [=] { return copyIn(to, staged->data(), bytes)(); });
     }
     return asynchronously(context, handle, copyNode, copyIn(to, from, bytes));
@@ -285,7 +287,9 @@ EMULATED_API cuMemcpyAsync(CUdeviceptr to, CUdeviceptr from, size_t bytes, void*
                     : cuMemcpyDtoHAsync_v2(reinterpret_cast<void*>(to), from, bytes, stream);
 }
 
-EMULATED_API cuMemcpy(CUdeviceptr to, CUdeviceptr from, size_t bytes) { return cuMemcpyAsync(to, from, bytes, nullptr); }
+EMULATED_API cuMemcpy(CUdeviceptr to, CUdeviceptr from, size_t bytes) {
+    return cuMemcpyAsync(to, from, bytes, nullptr);
+}
 
 EMULATED_API cuMemcpyPeer(CUdeviceptr to, void*, CUdeviceptr from, void*, size_t bytes) {
     return cuMemcpyDtoD_v2(to, from, bytes);
@@ -296,33 +300,34 @@ EMULATED_API cuMemcpyPeerAsync(CUdeviceptr to, void*, CUdeviceptr from, void*, s
 
 // ---- memsets --------------------------------------------------------------------------------------------------------
 
-#define EMULATED_MEMSET(name, T)                                                                                       \
-    EMULATED_API cuMemset##name##_v2(CUdeviceptr to, T value, size_t count) {                                          \
-        EMULATED_ENTER(context)                                                                                        \
-        FAIL_IF_INJECTED(CallKind::copy)                                                                               \
-        return synchronously(context, memsetNode, fill<T>(to, value, count, 1, 0));                                    \
-    }                                                                                                                  \
-    EMULATED_API cuMemset##name##Async(CUdeviceptr to, T value, size_t count, void* stream) {                          \
-        EMULATED_ENTER(context)                                                                                        \
-        FAIL_IF_INJECTED(CallKind::copy)                                                                               \
-        return asynchronously(context, stream, memsetNode, fill<T>(to, value, count, 1, 0));                           \
-    }                                                                                                                  \
-    EMULATED_API cuMemsetD2##name##_v2(CUdeviceptr to, size_t pitch, T value, size_t width, size_t height) {           \
-        EMULATED_ENTER(context)                                                                                        \
-        FAIL_IF_INJECTED(CallKind::copy)                                                                               \
-        return synchronously(context, memsetNode, fill<T>(to, value, width, height, pitch));                           \
-    }                                                                                                                  \
-    EMULATED_API cuMemsetD2##name##Async(CUdeviceptr to, size_t pitch, T value, size_t width, size_t height,           \
-                                         void* stream) {                                                               \
-        EMULATED_ENTER(context)                                                                                        \
-        FAIL_IF_INJECTED(CallKind::copy)                                                                               \
-        return asynchronously(context, stream, memsetNode, fill<T>(to, value, width, height, pitch));                  \
+#define EMULATED_MEMSET(name, T)                                                                             \
+    EMULATED_API cuMemset##name##_v2(CUdeviceptr to, T value, size_t count) {                                \
+        EMULATED_ENTER(context)                                                                              \
+        FAIL_IF_INJECTED(CallKind::copy)                                                                     \
+        return synchronously(context, memsetNode, fill<T>(to, value, count, 1, 0));                          \
+    }                                                                                                        \
+    EMULATED_API cuMemset##name##Async(CUdeviceptr to, T value, size_t count, void* stream) {                \
+        EMULATED_ENTER(context)                                                                              \
+        FAIL_IF_INJECTED(CallKind::copy)                                                                     \
+        return asynchronously(context, stream, memsetNode, fill<T>(to, value, count, 1, 0));                 \
+    }                                                                                                        \
+    EMULATED_API cuMemsetD2##name##_v2(CUdeviceptr to, size_t pitch, T value, size_t width, size_t height) { \
+        EMULATED_ENTER(context)                                                                              \
+        FAIL_IF_INJECTED(CallKind::copy)                                                                     \
+        return synchronously(context, memsetNode, fill<T>(to, value, width, height, pitch));                 \
+    }                                                                                                        \
+    EMULATED_API cuMemsetD2##name##Async(CUdeviceptr to, size_t pitch, T value, size_t width, size_t height, \
+                                         void* stream) {                                                     \
+        EMULATED_ENTER(context)                                                                              \
+        FAIL_IF_INJECTED(CallKind::copy)                                                                     \
+        return asynchronously(context, stream, memsetNode, fill<T>(to, value, width, height, pitch));        \
     }
 EMULATED_MEMSET(D8, unsigned char)
 EMULATED_MEMSET(D16, unsigned short)
 EMULATED_MEMSET(D32, unsigned)
 
-// ---- for the emulated cuBLAS ------------------------------------------------------------------------------------------
+// ---- for the emulated cuBLAS
+// ------------------------------------------------------------------------------------------
 
 /** Puts work of another library on a stream. */
 EMULATED_API embed4j_emulator_submit(void* handle, int (*work)(void*), void* argument, void (*release)(void*)) {
@@ -336,7 +341,8 @@ EMULATED_API embed4j_emulator_require(const char* what, const void* address, siz
     return memory::require(what, reinterpret_cast<CUdeviceptr>(address), bytes, FaultKind::gemmOutOfBounds);
 }
 
-extern "C" __attribute__((visibility("default"))) void
-embed4j_emulator_run_together(unsigned helpers, void (*body)(void*), void* argument) {
+extern "C" __attribute__((visibility("default"))) void embed4j_emulator_run_together(unsigned helpers,
+                                                                                     void (*body)(void*),
+                                                                                     void* argument) {
     runTogether(helpers, [=] { body(argument); });
 }

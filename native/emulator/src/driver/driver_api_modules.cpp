@@ -2,17 +2,17 @@
 //
 // The driver's calls for modules, functions, occupancy and launches.
 
-#include "driver.h"
-
 #include <algorithm>
 #include <cstring>
 #include <unordered_map>
+
+#include "driver.h"
 
 using namespace emulated;
 
 namespace {
 
-std::unordered_map<void*, std::shared_ptr<Module>> modules;                          // guarded by handleLock
+std::unordered_map<void*, std::shared_ptr<Module>> modules;                         // guarded by handleLock
 std::unordered_map<void*, std::pair<Function*, std::shared_ptr<Module>>> functions; // guarded by handleLock
 
 std::pair<Function*, std::shared_ptr<Module>> functionOf(void* handle) {
@@ -65,7 +65,9 @@ int addModule(KernelImage* image, void** handle) {
 
 constexpr int maxDynamicSharedAttribute = 8;
 
-int optInShared() { return (settings.computeCapability >= 80 ? 163 : 64) * 1024; }
+int optInShared() {
+    return (settings.computeCapability >= 80 ? 163 : 64) * 1024;
+}
 
 } // namespace
 
@@ -85,7 +87,9 @@ EMULATED_API cuModuleLoadData(void** module, const void* image) {
 EMULATED_API cuModuleLoadDataEx(void** module, const void* image, unsigned, int*, void**) {
     return cuModuleLoadData(module, image);
 }
-EMULATED_API cuModuleLoadFatBinary(void** module, const void* image) { return cuModuleLoadData(module, image); }
+EMULATED_API cuModuleLoadFatBinary(void** module, const void* image) {
+    return cuModuleLoadData(module, image);
+}
 
 EMULATED_API cuModuleLoad(void** module, const char* path) {
     EMULATED_ENTER(context)
@@ -164,22 +168,23 @@ EMULATED_API cuFuncGetAttribute(int* value, int attribute, void* handle) {
         return INVALID_HANDLE;
     }
     switch (attribute) {
-    case 0: // threads per block
-        *value = 1024;
-        return SUCCESS;
-    case 4: // registers
-        *value = 32;
-        return SUCCESS;
-    case 5: // PTX version
-    case 6: // binary version
-        *value = settings.computeCapability;
-        return SUCCESS;
-    case maxDynamicSharedAttribute:
-        *value = function->maxDynamicShared;
-        return SUCCESS;
-    default:
-        *value = attribute == 9 ? -1 : 0; // no preferred carve-out; no static shared, constant or local memory known
-        return attribute >= 0 && attribute < 16 ? SUCCESS : INVALID_VALUE;
+        case 0: // threads per block
+            *value = 1024;
+            return SUCCESS;
+        case 4: // registers
+            *value = 32;
+            return SUCCESS;
+        case 5: // PTX version
+        case 6: // binary version
+            *value = settings.computeCapability;
+            return SUCCESS;
+        case maxDynamicSharedAttribute:
+            *value = function->maxDynamicShared;
+            return SUCCESS;
+        default:
+            *value =
+                attribute == 9 ? -1 : 0; // no preferred carve-out; no static shared, constant or local memory known
+            return attribute >= 0 && attribute < 16 ? SUCCESS : INVALID_VALUE;
     }
 }
 
@@ -199,8 +204,12 @@ EMULATED_API cuFuncSetAttribute(void* handle, int attribute, int value) {
     return attribute == 9 ? SUCCESS : INVALID_VALUE;
 }
 
-EMULATED_API cuFuncSetCacheConfig(void*, int) { return SUCCESS; }
-EMULATED_API cuFuncSetSharedMemConfig(void*, int) { return SUCCESS; }
+EMULATED_API cuFuncSetCacheConfig(void*, int) {
+    return SUCCESS;
+}
+EMULATED_API cuFuncSetSharedMemConfig(void*, int) {
+    return SUCCESS;
+}
 
 EMULATED_API cuOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, void* handle, int threads, size_t dynamicShared) {
     EMULATED_ENTER(context)
@@ -215,12 +224,13 @@ EMULATED_API cuOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, void* hand
     *blocks = std::min(byThreads, byShared);
     return SUCCESS;
 }
-EMULATED_API cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int* blocks, void* function, int threads, size_t shared,
-                                                                  unsigned) {
+EMULATED_API cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int* blocks, void* function, int threads,
+                                                                  size_t shared, unsigned) {
     return cuOccupancyMaxActiveBlocksPerMultiprocessor(blocks, function, threads, shared);
 }
 
-EMULATED_API cuOccupancyMaxPotentialBlockSize(int* minGrid, int* block, void* handle, size_t (*)(int), size_t, int limit) {
+EMULATED_API cuOccupancyMaxPotentialBlockSize(int* minGrid, int* block, void* handle, size_t (*)(int), size_t,
+                                              int limit) {
     EMULATED_ENTER(context)
     if (functionOf(handle).first == nullptr) {
         return INVALID_HANDLE;
@@ -291,15 +301,16 @@ private:
 bool fits(const LaunchGeometry& g, const Function& function) {
     const auto positive = [](const Index3& i) { return i.x > 0 && i.y > 0 && i.z > 0; };
     return positive(g.grid) && positive(g.block) && g.grid.x <= 0x7fffffffu && g.grid.y <= 65535 && g.grid.z <= 65535 &&
-            g.block.x <= 1024 && g.block.y <= 1024 && g.block.z <= 64 &&
-            uint64_t{g.block.x} * g.block.y * g.block.z <= 1024 &&
-            g.dynamicSharedBytes <= static_cast<unsigned>(function.maxDynamicShared);
+           g.block.x <= 1024 && g.block.y <= 1024 && g.block.z <= 64 &&
+           uint64_t{g.block.x} * g.block.y * g.block.z <= 1024 &&
+           g.dynamicSharedBytes <= static_cast<unsigned>(function.maxDynamicShared);
 }
 
 } // namespace
 
-EMULATED_API cuLaunchKernel(void* handle, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX, unsigned blockY,
-                            unsigned blockZ, unsigned dynamicShared, void* streamHandle, void** parameters, void** extra) {
+EMULATED_API cuLaunchKernel(void* handle, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX,
+                            unsigned blockY, unsigned blockZ, unsigned dynamicShared, void* streamHandle,
+                            void** parameters, void** extra) {
     EMULATED_ENTER(context)
     const auto owner = functionOf(handle);
     const auto stream = streamOf(context, streamHandle);
@@ -324,7 +335,7 @@ EMULATED_API cuLaunchKernel(void* handle, unsigned gridX, unsigned gridY, unsign
                   [=] { return runKernel(*owner.first, geometry, arguments->pointers.data()); });
 }
 
-EMULATED_API cuLaunchCooperativeKernel(void*, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, void*,
-                                       void**) {
+EMULATED_API cuLaunchCooperativeKernel(void*, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned,
+                                       void*, void**) {
     return NOT_SUPPORTED; // blocks run one after the other, so a grid cannot wait for itself
 }

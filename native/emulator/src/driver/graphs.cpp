@@ -3,13 +3,14 @@
 // Stream capture and graphs. A captured operation is a node that depends on the last nodes of its stream; a graph runs
 // in the order of capture or, with a scheduler seed, in a random order that its dependencies allow.
 
-#include "driver.h"
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <unordered_map>
-#include <unistd.h>
-#include <sys/syscall.h>
+
+#include "driver.h"
 
 namespace emulated {
 
@@ -19,7 +20,9 @@ std::unordered_map<void*, std::shared_ptr<Graph>> graphs, executables; // guarde
 std::atomic<int> strictCaptures{0};                                    // in progress, not relaxed
 constexpr int relaxedMode = 2, threadLocalMode = 1;
 
-uint64_t threadId() { return static_cast<uint64_t>(syscall(SYS_gettid)); }
+uint64_t threadId() {
+    return static_cast<uint64_t>(syscall(SYS_gettid));
+}
 
 std::shared_ptr<Graph> find(const std::unordered_map<void*, std::shared_ptr<Graph>>& where, void* handle) {
     std::lock_guard<std::mutex> guard(handleLock);
@@ -53,7 +56,8 @@ bool joined(const Capture& capture) {
         }
     }
     return std::all_of(capture.members.begin(), capture.members.end(), [&](const Stream* member) {
-        return std::all_of(member->tail.begin(), member->tail.end(), [&](int node) { return reached[static_cast<size_t>(node)]; });
+        return std::all_of(member->tail.begin(), member->tail.end(),
+                           [&](int node) { return reached[static_cast<size_t>(node)]; });
     });
 }
 
@@ -266,7 +270,8 @@ EMULATED_API cuGraphInstantiateWithFlags(void** handle, void* graphHandle, unsig
 
 EMULATED_API cuGraphUpload(void* handle, void* streamHandle) {
     EMULATED_ENTER(context)
-    return find(executables, handle) == nullptr || streamOf(context, streamHandle) == nullptr ? INVALID_HANDLE : SUCCESS;
+    return find(executables, handle) == nullptr || streamOf(context, streamHandle) == nullptr ? INVALID_HANDLE
+                                                                                              : SUCCESS;
 }
 
 EMULATED_API cuGraphLaunch(void* handle, void* streamHandle) {

@@ -6,20 +6,21 @@
 // beside it, NAME_checked.so, is used while checks are on. A real image (fatbin, cubin, PTX) stands for the library
 // built from the same sources.
 
-#include "driver.h"
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <condition_variable>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
-#include <dlfcn.h>
-#include <fcntl.h>
 #include <map>
 #include <memory>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
+
+#include "driver.h"
 
 namespace emulated {
 
@@ -68,7 +69,8 @@ private:
      */
     Copy* load() {
         const int descriptor = memfd_create("embed4j-kernels", MFD_CLOEXEC);
-        const bool written = descriptor >= 0 && write(descriptor, file.data(), file.size()) == static_cast<ssize_t>(file.size());
+        const bool written =
+            descriptor >= 0 && write(descriptor, file.data(), file.size()) == static_cast<ssize_t>(file.size());
         char path[64];
         snprintf(path, sizeof path, "/proc/self/fd/%d", descriptor);
         void* handle = written ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : nullptr;
@@ -76,8 +78,8 @@ private:
             fprintf(stderr, "[embed4j emulator] kernel library: %s\n", written ? dlerror() : strerror(errno));
         }
         auto function = handle == nullptr
-                ? nullptr
-                : reinterpret_cast<KernelLibraryFunction>(dlsym(handle, "embed4j_kernel_library"));
+                            ? nullptr
+                            : reinterpret_cast<KernelLibraryFunction>(dlsym(handle, "embed4j_kernel_library"));
         if (function == nullptr) {
             return nullptr;
         }
@@ -270,7 +272,9 @@ int runKernel(const Function& function, const LaunchGeometry& geometry, void** p
         pool.giveBack(copy);
     };
     // Waking a helper costs more than running a few warps.
-    const unsigned helpers = blocks < 2 || blocks * threads < 2048 ? 0 : static_cast<unsigned>(std::min<uint64_t>(blocks - 1, settings.threads - 1));
+    const unsigned helpers = blocks < 2 || blocks * threads < 2048
+                                 ? 0
+                                 : static_cast<unsigned>(std::min<uint64_t>(blocks - 1, settings.threads - 1));
     runTogether(helpers, body);
     if (!failed) {
         return SUCCESS;
@@ -290,7 +294,7 @@ int runKernel(const Function& function, const LaunchGeometry& geometry, void** p
 
 void installSignalHandlers() {
     for (const int signal : {SIGSEGV, SIGBUS, SIGFPE}) {
-        struct sigaction action {};
+        struct sigaction action{};
         action.sa_sigaction = onSignal;
         action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_NODEFER;
         sigemptyset(&action.sa_mask);

@@ -3,16 +3,17 @@
 // Device memory: real pages in one reserved range of addresses, each allocation ending at an inaccessible page.
 //
 // Addresses are handed out in turn and come round again only after the whole range was used, so a stale pointer finds
-// an inaccessible page and not somebody else's data. The bytes between an allocation and its page borders hold a pattern
-// that is looked at when it is freed and when the context synchronises. Fresh memory reads as NaN.
+// an inaccessible page and not somebody else's data. The bytes between an allocation and its page borders hold a
+// pattern that is looked at when it is freed and when the context synchronises. Fresh memory reads as NaN.
 
-#include "driver.h"
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <map>
-#include <sys/mman.h>
+
+#include "driver.h"
 
 namespace emulated {
 namespace memory {
@@ -52,7 +53,9 @@ std::map<uintptr_t, Pinned> pinned;
 Account accounts[maxDevices];
 std::shared_ptr<const std::vector<MemoryRange>> rangesSnapshot;
 
-size_t roundUp(size_t value, size_t unit) { return (value + unit - 1) / unit * unit; }
+size_t roundUp(size_t value, size_t unit) {
+    return (value + unit - 1) / unit * unit;
+}
 
 Account& accountOf(int device) {
     Account& account = accounts[device];
@@ -138,7 +141,8 @@ int releaseLocked(std::map<uintptr_t, Allocation>::iterator position) {
     mmap(reinterpret_cast<void*>(allocation.regionBegin), allocation.regionEnd - allocation.regionBegin, PROT_NONE,
          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
     allocations.erase(position);
-    redZones.erase(redZones.lower_bound(allocation.address), redZones.lower_bound(allocation.address + allocation.bytes));
+    redZones.erase(redZones.lower_bound(allocation.address),
+                   redZones.lower_bound(allocation.address + allocation.bytes));
     rangesSnapshot = nullptr;
     Account& account = accountOf(allocation.device);
     account.used -= roundUp(allocation.bytes, granularity);
@@ -156,8 +160,8 @@ std::string describeLocked(uintptr_t address, bool* wasFreed) {
     char text[200];
     *wasFreed = false;
     auto format = [&](const char* relation, uintptr_t base, size_t bytes, long distance) {
-        snprintf(text, sizeof text, "%#lx is %ld bytes %s the allocation %#lx of %zu bytes", static_cast<unsigned long>(address),
-                 distance, relation, static_cast<unsigned long>(base), bytes);
+        snprintf(text, sizeof text, "%#lx is %ld bytes %s the allocation %#lx of %zu bytes",
+                 static_cast<unsigned long>(address), distance, relation, static_cast<unsigned long>(base), bytes);
         return std::string(text);
     };
     if (const Allocation* allocation = holding(address)) {
@@ -175,7 +179,8 @@ std::string describeLocked(uintptr_t address, bool* wasFreed) {
     if (stale != freed.begin() && address < std::prev(stale)->first + std::prev(stale)->second) {
         --stale;
         *wasFreed = true;
-        return format("into, after it was freed,", stale->first, stale->second, static_cast<long>(address - stale->first));
+        return format("into, after it was freed,", stale->first, stale->second,
+                      static_cast<long>(address - stale->first));
     }
     auto next = allocations.upper_bound(address);
     if (next != allocations.begin()) {
@@ -408,8 +413,9 @@ int releasePinned(void* address) {
     rangesSnapshot = nullptr;
     munmap(address, block.mapped);
     return whole ? SUCCESS
-                 : report(FaultKind::overwrittenGuard, "bytes just behind the pinned allocation %p of %zu bytes were overwritten",
-                          address, block.bytes);
+                 : report(FaultKind::overwrittenGuard,
+                          "bytes just behind the pinned allocation %p of %zu bytes were overwritten", address,
+                          block.bytes);
 }
 
 int registerPinned(void* address, size_t bytes) {

@@ -5,13 +5,14 @@
 // A test running inside a JVM cannot reach the emulated device except through the driver's own calls, so cuCtxSetLimit
 // and cuCtxGetLimit understand limit numbers from 0x7e01 on. README.md lists them.
 
-#include "driver.h"
+#include <dlfcn.h>
 
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
-#include <dlfcn.h>
 #include <thread>
+
+#include "driver.h"
 
 namespace emulated {
 
@@ -42,17 +43,17 @@ size_t bytes(const char* name, size_t otherwise) {
     char* unit;
     double amount = strtod(value, &unit);
     switch (*unit | 32) {
-    case 'g':
-        amount *= 1024;
-        [[fallthrough]];
-    case 'm':
-        amount *= 1024;
-        [[fallthrough]];
-    case 'k':
-        amount *= 1024;
-        break;
-    default:
-        break;
+        case 'g':
+            amount *= 1024;
+            [[fallthrough]];
+        case 'm':
+            amount *= 1024;
+            [[fallthrough]];
+        case 'k':
+            amount *= 1024;
+            break;
+        default:
+            break;
     }
     return static_cast<size_t>(amount);
 }
@@ -123,7 +124,9 @@ void readSettings() {
     failureError = static_cast<int>(number("FAIL_ERROR", LAUNCH_FAILED));
 }
 
-size_t defaultMemoryBytes() { return bytes("MEMORY", size_t{2} << 30); }
+size_t defaultMemoryBytes() {
+    return bytes("MEMORY", size_t{2} << 30);
+}
 
 int injectedFailure(CallKind kind) {
     callsThatCanFail++;
@@ -139,8 +142,12 @@ int injectedFailure(CallKind kind) {
     return SUCCESS;
 }
 
-void countMemoryCall() { memoryCalls++; }
-void countLaunch() { launches++; }
+void countMemoryCall() {
+    memoryCalls++;
+}
+void countLaunch() {
+    launches++;
+}
 
 } // namespace emulated
 
@@ -153,41 +160,41 @@ EMULATED_API cuCtxSetLimit(int limit, size_t value) {
     Context* context = currentContext();
     const int device = context == nullptr ? 0 : context->device;
     switch (limit) {
-    case memorySize:
-        memory::setCapacity(device, value);
-        return SUCCESS;
-    case failAllocation:
-        allocationsUntilFailure = static_cast<long>(value);
-        return SUCCESS;
-    case deferredExecution:
-        if (value == 0 && context != nullptr) {
-            flushAll(context);
-        }
-        settings.deferred = value != 0;
-        return SUCCESS;
-    case clearStickyError:
-        devices[device].stickyError = SUCCESS;
-        forgetFault();
-        return SUCCESS;
-    case schedulerSeed:
-        settings.seed = value;
-        return SUCCESS;
-    case failCall:
-        callsUntilFailure = static_cast<long>(value);
-        return SUCCESS;
-    case failCallWith:
-        failureError = static_cast<int>(value);
-        return SUCCESS;
-    case checkEveryAccess:
-        settings.checks = value != 0;
-        return SUCCESS;
-    case redZoneAddress:
-        nextRedZone = value;
-        return SUCCESS;
-    case redZoneBytes:
-        return memory::addRedZone(nextRedZone, value);
-    default:
-        return context == nullptr ? INVALID_CONTEXT : limit >= 0 && limit < 8 ? SUCCESS : INVALID_VALUE;
+        case memorySize:
+            memory::setCapacity(device, value);
+            return SUCCESS;
+        case failAllocation:
+            allocationsUntilFailure = static_cast<long>(value);
+            return SUCCESS;
+        case deferredExecution:
+            if (value == 0 && context != nullptr) {
+                flushAll(context);
+            }
+            settings.deferred = value != 0;
+            return SUCCESS;
+        case clearStickyError:
+            devices[device].stickyError = SUCCESS;
+            forgetFault();
+            return SUCCESS;
+        case schedulerSeed:
+            settings.seed = value;
+            return SUCCESS;
+        case failCall:
+            callsUntilFailure = static_cast<long>(value);
+            return SUCCESS;
+        case failCallWith:
+            failureError = static_cast<int>(value);
+            return SUCCESS;
+        case checkEveryAccess:
+            settings.checks = value != 0;
+            return SUCCESS;
+        case redZoneAddress:
+            nextRedZone = value;
+            return SUCCESS;
+        case redZoneBytes:
+            return memory::addRedZone(nextRedZone, value);
+        default:
+            return context == nullptr ? INVALID_CONTEXT : limit >= 0 && limit < 8 ? SUCCESS : INVALID_VALUE;
     }
 }
 
@@ -198,56 +205,56 @@ EMULATED_API cuCtxGetLimit(size_t* value, int limit) {
     const Context* context = currentContext();
     const int device = context == nullptr ? 0 : context->device;
     switch (limit) {
-    case memorySize:
-        *value = memory::capacity(device);
-        return SUCCESS;
-    case failAllocation:
-        *value = static_cast<size_t>(allocationsUntilFailure.load());
-        return SUCCESS;
-    case deferredExecution:
-        *value = settings.deferred;
-        return SUCCESS;
-    case clearStickyError:
-        *value = static_cast<size_t>(devices[device].stickyError);
-        return SUCCESS;
-    case usedMemory:
-        *value = memory::usedBytes(device);
-        return SUCCESS;
-    case peakMemory:
-        *value = memory::peakBytes(device);
-        return SUCCESS;
-    case liveAllocationCount:
-        *value = memory::liveAllocations(device);
-        return SUCCESS;
-    case schedulerSeed:
-        *value = settings.seed;
-        return SUCCESS;
-    case failCall:
-        *value = static_cast<size_t>(callsUntilFailure.load());
-        return SUCCESS;
-    case failCallWith:
-        *value = static_cast<size_t>(failureError.load());
-        return SUCCESS;
-    case fallibleCalls:
-        *value = callsThatCanFail;
-        return SUCCESS;
-    case lastFault:
-        *value = static_cast<size_t>(lastFaultKind());
-        return SUCCESS;
-    case memoryCallCount:
-        *value = memoryCalls;
-        return SUCCESS;
-    case checkEveryAccess:
-        *value = settings.checks;
-        return SUCCESS;
-    case faultCount:
-        *value = faultsSoFar();
-        return SUCCESS;
-    case launchCount:
-        *value = launches;
-        return SUCCESS;
-    default:
-        *value = limit == 0 ? 1024 : limit == 1 ? size_t{1} << 20 : 0;
-        return limit >= 0 && limit < 8 ? SUCCESS : INVALID_VALUE;
+        case memorySize:
+            *value = memory::capacity(device);
+            return SUCCESS;
+        case failAllocation:
+            *value = static_cast<size_t>(allocationsUntilFailure.load());
+            return SUCCESS;
+        case deferredExecution:
+            *value = settings.deferred;
+            return SUCCESS;
+        case clearStickyError:
+            *value = static_cast<size_t>(devices[device].stickyError);
+            return SUCCESS;
+        case usedMemory:
+            *value = memory::usedBytes(device);
+            return SUCCESS;
+        case peakMemory:
+            *value = memory::peakBytes(device);
+            return SUCCESS;
+        case liveAllocationCount:
+            *value = memory::liveAllocations(device);
+            return SUCCESS;
+        case schedulerSeed:
+            *value = settings.seed;
+            return SUCCESS;
+        case failCall:
+            *value = static_cast<size_t>(callsUntilFailure.load());
+            return SUCCESS;
+        case failCallWith:
+            *value = static_cast<size_t>(failureError.load());
+            return SUCCESS;
+        case fallibleCalls:
+            *value = callsThatCanFail;
+            return SUCCESS;
+        case lastFault:
+            *value = static_cast<size_t>(lastFaultKind());
+            return SUCCESS;
+        case memoryCallCount:
+            *value = memoryCalls;
+            return SUCCESS;
+        case checkEveryAccess:
+            *value = settings.checks;
+            return SUCCESS;
+        case faultCount:
+            *value = faultsSoFar();
+            return SUCCESS;
+        case launchCount:
+            *value = launches;
+            return SUCCESS;
+        default:
+            *value = limit == 0 ? 1024 : limit == 1 ? size_t{1} << 20 : 0;
+            return limit >= 0 && limit < 8 ? SUCCESS : INVALID_VALUE;
     }
 }

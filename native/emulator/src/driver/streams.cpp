@@ -2,16 +2,17 @@
 //
 // Streams and events, and what submitting work to a stream means: run it, queue it, or record it into a graph.
 //
-// Deferred execution is the adversary of missing synchronisation: each stream runs as late as it may, and only as far as
-// somebody waits for. A kernel that needs data copied on another stream without waiting for its event gets stale data.
-
-#include "driver.h"
+// Deferred execution is the adversary of missing synchronisation: each stream runs as late as it may, and only as far
+// as somebody waits for. A kernel that needs data copied on another stream without waiting for its event gets stale
+// data.
 
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <ctime>
 #include <unordered_map>
+
+#include "driver.h"
 
 namespace emulated {
 
@@ -177,15 +178,15 @@ int flushAll(Context* context) {
 
 using namespace emulated;
 
-#define REQUIRE_STREAM(stream, handle)                                                                                 \
-    const std::shared_ptr<Stream> stream = streamOf(context, handle);                                                  \
-    if (stream == nullptr) {                                                                                           \
-        return INVALID_HANDLE;                                                                                         \
+#define REQUIRE_STREAM(stream, handle)                                \
+    const std::shared_ptr<Stream> stream = streamOf(context, handle); \
+    if (stream == nullptr) {                                          \
+        return INVALID_HANDLE;                                        \
     }
-#define REQUIRE_EVENT(event, handle)                                                                                   \
-    const std::shared_ptr<Event> event = eventOf(handle);                                                              \
-    if (event == nullptr) {                                                                                            \
-        return INVALID_HANDLE;                                                                                         \
+#define REQUIRE_EVENT(event, handle)                      \
+    const std::shared_ptr<Event> event = eventOf(handle); \
+    if (event == nullptr) {                               \
+        return INVALID_HANDLE;                            \
     }
 
 // ---- streams ------------------------------------------------------------------------------------------------------
@@ -198,7 +199,9 @@ EMULATED_API cuStreamCreateWithPriority(void** stream, unsigned flags, int prior
     *stream = createStream(context, flags, priority).get();
     return SUCCESS;
 }
-EMULATED_API cuStreamCreate(void** stream, unsigned flags) { return cuStreamCreateWithPriority(stream, flags, 0); }
+EMULATED_API cuStreamCreate(void** stream, unsigned flags) {
+    return cuStreamCreateWithPriority(stream, flags, 0);
+}
 
 EMULATED_API cuStreamDestroy_v2(void* handle) {
     Context* context = currentContext();
@@ -220,8 +223,7 @@ EMULATED_API cuStreamDestroy_v2(void* handle) {
 
 EMULATED_API cuStreamSynchronize(void* handle) {
     EMULATED_ENTER(context)
-    REQUIRE_STREAM(stream, handle)
-    {
+    REQUIRE_STREAM(stream, handle) {
         std::lock_guard<std::mutex> guard(handleLock);
         if (stream->capture != nullptr) {
             stream->capture->invalidated = true;
@@ -233,8 +235,7 @@ EMULATED_API cuStreamSynchronize(void* handle) {
 
 EMULATED_API cuStreamQuery(void* handle) {
     EMULATED_ENTER(context)
-    REQUIRE_STREAM(stream, handle)
-    {
+    REQUIRE_STREAM(stream, handle) {
         std::lock_guard<std::mutex> guard(handleLock);
         if (stream->capture != nullptr) {
             stream->capture->invalidated = true;
@@ -329,15 +330,18 @@ EMULATED_API cuEventRecord(void* handle, void* streamHandle) {
         event->stream = stream;
         ticket = ++event->recorded;
     }
-    return enqueue(context, *stream, {[event, ticket]() -> int {
-                       std::lock_guard<std::mutex> guard(handleLock);
-                       event->reached = std::max(event->reached, ticket);
-                       event->milliseconds = now();
-                       return SUCCESS;
-                   },
-                   false});
+    return enqueue(context, *stream,
+                   {[event, ticket]() -> int {
+                        std::lock_guard<std::mutex> guard(handleLock);
+                        event->reached = std::max(event->reached, ticket);
+                        event->milliseconds = now();
+                        return SUCCESS;
+                    },
+                    false});
 }
-EMULATED_API cuEventRecordWithFlags(void* event, void* stream, unsigned) { return cuEventRecord(event, stream); }
+EMULATED_API cuEventRecordWithFlags(void* event, void* stream, unsigned) {
+    return cuEventRecord(event, stream);
+}
 
 namespace {
 

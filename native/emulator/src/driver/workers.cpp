@@ -4,11 +4,11 @@
 //
 // Whoever finds the helpers busy works alone: with many host threads the cores are busy anyway.
 
-#include "driver.h"
-
 #include <condition_variable>
 #include <csignal>
 #include <thread>
+
+#include "driver.h"
 
 namespace emulated {
 

@@ -3,9 +3,9 @@
 // A block: laying out its warps, meeting at barriers and in warp operations, and saying who waits for whom when nobody
 // can go on.
 
-#include "engine.h"
-
 #include <cstdio>
+
+#include "engine.h"
 
 namespace emulated {
 
@@ -125,7 +125,9 @@ Registration::Registration(const char* name, void (*call)(void**), int parameter
     library.kernels = &description;
 }
 
-uint32_t liveLanes() { return currentFiber->warp->live; }
+uint32_t liveLanes() {
+    return currentFiber->warp->live;
+}
 
 void meet(const Collective& collective, uint32_t mask, void* argument) {
     Fiber& self = *currentFiber;
@@ -145,8 +147,9 @@ void meet(const Collective& collective, uint32_t mask, void* argument) {
             meeting = &candidate;
             break;
         } else if ((candidate.mask & bit) != 0) {
-            raise(FaultKind::divergence, 0, "divergence: lane %u is in %s with mask %#x; others wait for it in %s with mask %#x",
-                  self.lane, collective.name, mask, candidate.collective->name, candidate.mask);
+            raise(FaultKind::divergence, 0,
+                  "divergence: lane %u is in %s with mask %#x; others wait for it in %s with mask %#x", self.lane,
+                  collective.name, mask, candidate.collective->name, candidate.mask);
         }
     }
     if (meeting == nullptr) {
@@ -187,12 +190,12 @@ int meetBlock(BarrierReduction reduction, int predicate) {
         suspend();
     }
     switch (reduction) {
-    case BarrierReduction::logicalAnd:
-        return engine.barrierResult == static_cast<int>(engine.live);
-    case BarrierReduction::logicalOr:
-        return engine.barrierResult != 0;
-    default:
-        return engine.barrierResult;
+        case BarrierReduction::logicalAnd:
+            return engine.barrierResult == static_cast<int>(engine.live);
+        case BarrierReduction::logicalOr:
+            return engine.barrierResult != 0;
+        default:
+            return engine.barrierResult;
     }
 }
 
@@ -214,13 +217,14 @@ void exited(Fiber& fiber) {
 void describeDeadlock() {
     // One group at a barrier and one in a warp operation tell the story; the rest is counted.
     char groups[240];
-    int length = snprintf(groups, sizeof groups, "%u of %u threads wait at __syncthreads()", engine.inBarrier, engine.live);
+    int length =
+        snprintf(groups, sizeof groups, "%u of %u threads wait at __syncthreads()", engine.inBarrier, engine.live);
     for (unsigned w = 0; w < engine.warpCount; w++) {
         for (const Rendezvous& meeting : engine.warps[w].meetings) {
             if (meeting.arrived != 0 && length < static_cast<int>(sizeof groups) - 100) {
-                length += snprintf(groups + length, sizeof groups - length,
-                                   "; warp %u: lanes %#x wait in %s with mask %#x", w, meeting.arrived,
-                                   meeting.collective->name, meeting.mask & engine.warps[w].live);
+                length +=
+                    snprintf(groups + length, sizeof groups - length, "; warp %u: lanes %#x wait in %s with mask %#x",
+                             w, meeting.arrived, meeting.collective->name, meeting.mask & engine.warps[w].live);
             }
         }
     }

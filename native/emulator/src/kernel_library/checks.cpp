@@ -3,7 +3,8 @@
 // The checked build: every load and store of a kernel is looked at before it happens.
 //
 // The idea: g++ -fsanitize=kernel-address calls a function before each access and lays a red zone behind each global
-// array, and `__shared__` arrays are global arrays here. The sanitizer's own runtime is not used; these functions are it:
+// array, and `__shared__` arrays are global arrays here. The sanitizer's own runtime is not used; these functions are
+// it:
 //   - device memory: the access must lie within one allocation (or pinned host memory), and be aligned to its size;
 //   - shared memory: within one array, or within the dynamic bytes of the launch;
 //   - races on shared memory: each byte remembers who wrote and who read it since the last barrier. An access meets a
@@ -11,11 +12,12 @@
 //     between: a missing barrier, whether or not this run's order happened to give the right result.
 // Shuffles do not order memory, neither here nor in the PTX memory model. Costs about 10 x in speed.
 
-#include "engine.h"
+#include <link.h>
 
 #include <algorithm>
 #include <cstdio>
-#include <link.h>
+
+#include "engine.h"
 
 namespace emulated {
 
@@ -90,7 +92,9 @@ void prepare() {
     shadow.assign(bytes, ShadowByte{});
 }
 
-const char* verb(bool write) { return write ? "writes" : "reads"; }
+const char* verb(bool write) {
+    return write ? "writes" : "reads";
+}
 
 /** Whether `earlier`, by another thread, is not ordered before an access of `self`. */
 bool unordered(const Access& earlier, const Fiber& self) {
@@ -137,7 +141,8 @@ void checkRace(const char* name, size_t offset, ShadowByte* bytes, size_t count,
         if (byte.read.barrierEpoch != now.barrierEpoch || byte.read.thread == now.thread) {
             byte.read = now;
         } else if (byte.read.thread != severalWarps) {
-            const unsigned warp = (byte.read.thread & severalLanes) != 0 ? byte.read.thread & 31u : byte.read.thread / 32u;
+            const unsigned warp =
+                (byte.read.thread & severalLanes) != 0 ? byte.read.thread & 31u : byte.read.thread / 32u;
             const unsigned own = self.linearIndex / 32;
             byte.read.thread = warp == own ? static_cast<uint16_t>(severalLanes | own) : severalWarps;
             byte.read.warpEpoch = now.warpEpoch;
@@ -152,15 +157,15 @@ void checkDevice(uintptr_t address, size_t bytes, bool write) {
     if (recent < first || recent >= last || address < recent->begin || address >= recent->end) {
         recent = std::upper_bound(first, last, address, [](uintptr_t a, const MemoryRange& r) { return a < r.begin; });
         if (recent == first) {
-            raise(FaultKind::illegalAddress, address, "%s %zu bytes at %#lx, before every allocation", verb(write), bytes,
-                  static_cast<unsigned long>(address));
+            raise(FaultKind::illegalAddress, address, "%s %zu bytes at %#lx, before every allocation", verb(write),
+                  bytes, static_cast<unsigned long>(address));
         }
         --recent;
     }
     if (address + bytes > recent->end) {
         raise(FaultKind::illegalAddress, address,
-              "%s %zu bytes at %#lx, %ld bytes past the end of what is allocated below (%#lx, %zu bytes)", verb(write), bytes,
-              static_cast<unsigned long>(address), static_cast<long>(address - recent->end),
+              "%s %zu bytes at %#lx, %ld bytes past the end of what is allocated below (%#lx, %zu bytes)", verb(write),
+              bytes, static_cast<unsigned long>(address), static_cast<long>(address - recent->end),
               static_cast<unsigned long>(recent->begin), static_cast<size_t>(recent->end - recent->begin));
     }
 }
@@ -187,8 +192,8 @@ void check(uintptr_t address, size_t bytes, bool write, bool ordered) {
         return; // local memory
     }
     if ((bytes & (bytes - 1)) == 0 && bytes <= 16 && address % bytes != 0) {
-        raise(FaultKind::misalignedAddress, address, "%s %zu bytes at %#lx, which is not a multiple of %zu", verb(write),
-              bytes, static_cast<unsigned long>(address), bytes);
+        raise(FaultKind::misalignedAddress, address, "%s %zu bytes at %#lx, which is not a multiple of %zu",
+              verb(write), bytes, static_cast<unsigned long>(address), bytes);
     }
     if (device) {
         checkDevice(address, bytes, write);
@@ -234,7 +239,9 @@ void beginBlockChecks() {
     }
 }
 
-void noteWarpSync(Warp& warp) { warp.epoch++; }
+void noteWarpSync(Warp& warp) {
+    warp.epoch++;
+}
 
 void checkAccess(const void* address, size_t bytes, bool write) {
     check(reinterpret_cast<uintptr_t>(address), bytes, write, true);
@@ -246,19 +253,28 @@ void checkAtomicAccess(const void* address, size_t bytes) {
 
 } // namespace emulated
 
-// ---- what g++ calls --------------------------------------------------------------------------------------------------
+// ---- what g++ calls
+// --------------------------------------------------------------------------------------------------
 
 #define SANITIZER extern "C" __attribute__((visibility("hidden"), used)) void
-#define SANITIZED_ACCESS(bytes)                                                                                        \
-    SANITIZER __asan_load##bytes##_noabort(uintptr_t a) { emulated::check(a, bytes, false, true); }                    \
-    SANITIZER __asan_store##bytes##_noabort(uintptr_t a) { emulated::check(a, bytes, true, true); }
+#define SANITIZED_ACCESS(bytes)                            \
+    SANITIZER __asan_load##bytes##_noabort(uintptr_t a) {  \
+        emulated::check(a, bytes, false, true);            \
+    }                                                      \
+    SANITIZER __asan_store##bytes##_noabort(uintptr_t a) { \
+        emulated::check(a, bytes, true, true);             \
+    }
 SANITIZED_ACCESS(1)
 SANITIZED_ACCESS(2)
 SANITIZED_ACCESS(4)
 SANITIZED_ACCESS(8)
 SANITIZED_ACCESS(16)
-SANITIZER __asan_loadN_noabort(uintptr_t a, size_t bytes) { emulated::check(a, bytes, false, true); }
-SANITIZER __asan_storeN_noabort(uintptr_t a, size_t bytes) { emulated::check(a, bytes, true, true); }
+SANITIZER __asan_loadN_noabort(uintptr_t a, size_t bytes) {
+    emulated::check(a, bytes, false, true);
+}
+SANITIZER __asan_storeN_noabort(uintptr_t a, size_t bytes) {
+    emulated::check(a, bytes, true, true);
+}
 SANITIZER __asan_handle_no_return() {}
 SANITIZER __asan_before_dynamic_init(const char*) {}
 SANITIZER __asan_after_dynamic_init() {}
@@ -266,8 +282,8 @@ SANITIZER __asan_after_dynamic_init() {}
 SANITIZER __asan_register_globals(const emulated::SanitizedGlobal* globals, size_t count) {
     for (size_t i = 0; i < count; i++) {
         const emulated::SanitizedGlobal& global = globals[i];
-        emulated::arrays().push_back({global.begin, global.begin + global.bytes, global.begin + global.bytesWithRedZone,
-                                      global.name, 0});
+        emulated::arrays().push_back(
+            {global.begin, global.begin + global.bytes, global.begin + global.bytesWithRedZone, global.name, 0});
     }
 }
 SANITIZER __asan_unregister_globals(const void*, size_t) {}

@@ -3,14 +3,13 @@
 // The warp operations, each computed for all lanes at once: shuffles, votes, matrix products and matrix loads; and the
 // asynchronous copies, which belong to one thread.
 
-#include "engine.h"
-
 #include <algorithm>
 
-#include "emulated/vectors.h"
 #include "emulated/arithmetic.h"
 #include "emulated/narrow_floats.h"
 #include "emulated/tensor_core.h"
+#include "emulated/vectors.h"
+#include "engine.h"
 
 namespace emulated {
 
@@ -23,7 +22,9 @@ void forEachLane(uint32_t lanes, Function function) {
     }
 }
 
-void combineSync(Warp& warp, uint32_t, void* const*) { noteWarpSync(warp); }
+void combineSync(Warp& warp, uint32_t, void* const*) {
+    noteWarpSync(warp);
+}
 
 void combineShuffle(Warp&, uint32_t lanes, void* const* arguments) {
     forEachLane(lanes, [&](unsigned lane) {
@@ -63,14 +64,30 @@ void combineReduce(Warp&, uint32_t lanes, void* const* arguments) {
     forEachLane(lanes, [&](unsigned lane) { static_cast<VoteArguments*>(arguments[lane])->result = result; });
 }
 
-uint32_t add(uint32_t a, uint32_t b) { return a + b; }
-uint32_t lower(uint32_t a, uint32_t b) { return std::min(a, b); }
-uint32_t higher(uint32_t a, uint32_t b) { return std::max(a, b); }
-uint32_t lowerSigned(uint32_t a, uint32_t b) { return static_cast<uint32_t>(std::min<int32_t>(a, b)); }
-uint32_t higherSigned(uint32_t a, uint32_t b) { return static_cast<uint32_t>(std::max<int32_t>(a, b)); }
-uint32_t bitAnd(uint32_t a, uint32_t b) { return a & b; }
-uint32_t bitOr(uint32_t a, uint32_t b) { return a | b; }
-uint32_t bitXor(uint32_t a, uint32_t b) { return a ^ b; }
+uint32_t add(uint32_t a, uint32_t b) {
+    return a + b;
+}
+uint32_t lower(uint32_t a, uint32_t b) {
+    return std::min(a, b);
+}
+uint32_t higher(uint32_t a, uint32_t b) {
+    return std::max(a, b);
+}
+uint32_t lowerSigned(uint32_t a, uint32_t b) {
+    return static_cast<uint32_t>(std::min<int32_t>(a, b));
+}
+uint32_t higherSigned(uint32_t a, uint32_t b) {
+    return static_cast<uint32_t>(std::max<int32_t>(a, b));
+}
+uint32_t bitAnd(uint32_t a, uint32_t b) {
+    return a & b;
+}
+uint32_t bitOr(uint32_t a, uint32_t b) {
+    return a | b;
+}
+uint32_t bitXor(uint32_t a, uint32_t b) {
+    return a ^ b;
+}
 
 void requireFullWarp(uint32_t lanes, const char* what) {
     if (lanes != 0xffffffffu) {
@@ -192,12 +209,15 @@ void copyAsynchronously(void* shared, const void* device, bool valid) {
     engine.copiesPending = true;
 }
 
-void commitCopies() { engine.asynchronous[currentFiber->linearIndex].committed++; }
+void commitCopies() {
+    engine.asynchronous[currentFiber->linearIndex].committed++;
+}
 
 void waitForCopies(int pendingGroups) {
     auto& mine = engine.asynchronous[currentFiber->linearIndex];
     size_t done = 0;
-    while (done < mine.copies.size() && mine.committed - mine.copies[done].group > static_cast<unsigned>(pendingGroups)) {
+    while (done < mine.copies.size() &&
+           mine.committed - mine.copies[done].group > static_cast<unsigned>(pendingGroups)) {
         carryOut(mine.copies[done++]);
     }
     mine.copies.erase(mine.copies.begin(), mine.copies.begin() + static_cast<ptrdiff_t>(done));

@@ -7,11 +7,12 @@
 // A thread that never waits runs to its end and hands its stack to the next one, so kernels without barriers cost a
 // loop. Stacks are kept for the next block; below each lies a guard page.
 
-#include "engine.h"
+#include <sys/mman.h>
 
 #include <cstdarg>
 #include <cstdio>
-#include <sys/mman.h>
+
+#include "engine.h"
 
 extern "C" void emulated_switch_stack(void** saveStackPointer, void* stackPointer);
 
@@ -53,7 +54,9 @@ unsigned char* stacks; // maxThreads of them, mapped at first use
 int stacksMade;
 std::vector<int> freeStacks;
 
-unsigned char* stackBase(int number) { return stacks + number * stackPitch; }
+unsigned char* stackBase(int number) {
+    return stacks + number * stackPitch;
+}
 
 int takeStack() {
     if (!freeStacks.empty()) {

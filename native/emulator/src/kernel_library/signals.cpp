@@ -5,10 +5,11 @@
 // The driver's signal handler asks the library whose block runs on this thread. If the fault happened on a fiber's
 // stack, the signal returns into a function that raises the fault, on the (now worthless) stack of that fiber.
 
-#include "engine.h"
+#include <ucontext.h>
 
 #include <csignal>
-#include <ucontext.h>
+
+#include "engine.h"
 
 namespace emulated {
 
@@ -21,14 +22,15 @@ struct {
 
 [[noreturn]] void raiseIntercepted() {
     switch (intercepted.kind) {
-    case FaultKind::divisionByZero:
-        raise(intercepted.kind, 0, "integer division by zero");
-    case FaultKind::stackOverflow:
-        raise(intercepted.kind, intercepted.address, "a thread's local memory is larger than the emulated stack");
-    case FaultKind::misalignedAddress:
-        raise(intercepted.kind, 0, "misaligned (or not canonical) address");
-    default:
-        raise(intercepted.kind, intercepted.address, "illegal address %#lx", static_cast<unsigned long>(intercepted.address));
+        case FaultKind::divisionByZero:
+            raise(intercepted.kind, 0, "integer division by zero");
+        case FaultKind::stackOverflow:
+            raise(intercepted.kind, intercepted.address, "a thread's local memory is larger than the emulated stack");
+        case FaultKind::misalignedAddress:
+            raise(intercepted.kind, 0, "misaligned (or not canonical) address");
+        default:
+            raise(intercepted.kind, intercepted.address, "illegal address %#lx",
+                  static_cast<unsigned long>(intercepted.address));
     }
 }
 
