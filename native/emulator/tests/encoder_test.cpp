@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <map>
 #include <memory>
 
@@ -200,8 +201,8 @@ TEST(speed_of_an_encoder_with_six_layers_and_32_texts) {
         const auto wall = std::chrono::steady_clock::now();
         encoder.encode(texts, lengths, half ? Attention::tensorCores : Attention::onlineSoftmax);
         const double elapsed = std::chrono::duration<double>(std::chrono::steady_clock::now() - wall).count();
-        printf("  %s: %.2f s, %.2f s of processor time\n", half ? "fp16, tensor cores" : "fp32", elapsed,
-               static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC);
-        EXPECT(elapsed < 30);
+        const double processor = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
+        printf("  %s: %.2f s, %.2f s of processor time\n", half ? "fp16, tensor cores" : "fp32", elapsed, processor);
+        EXPECT(processor < 15); // not of the clock: the machine may be busy
     }
 }
