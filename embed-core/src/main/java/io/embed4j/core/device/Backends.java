@@ -97,11 +97,17 @@ public final class Backends {
         }
         DeviceId wanted = DeviceId.parse(device);
         // Only its own backend is asked: looking for GPUs takes time that who wants the CPU need not spend.
-        DeviceProbe probe = providers.stream()
+        List<DeviceProbe> probes = providers.stream()
                 .filter(provider -> provider.name().equals(wanted.backend()))
                 .flatMap(provider -> probe(provider).stream())
+                .toList();
+        DeviceProbe probe = probes.stream()
                 .filter(candidate -> candidate.id().equals(wanted))
                 .findFirst()
+                // Where a backend has no device at all, one entry says why, for every device that is asked for.
+                .or(() -> probes.stream()
+                        .filter(only -> probes.size() == 1 && only.device().isEmpty())
+                        .findFirst())
                 .orElseThrow(() -> new DeviceUnavailableException(
                         "The device \"" + device + "\" does not exist. " + knownDevices()));
         if (probe.device().isEmpty()) {
@@ -169,10 +175,13 @@ public final class Backends {
     }
 
     private String knownDevices() {
-        List<DeviceProbe> probes = probes();
-        return probes.isEmpty()
-                ? NO_BACKEND
-                : "Known are "
-                        + probes.stream().map(probe -> probe.id().toString()).collect(Collectors.joining(", ")) + ".";
+        List<String> known = providers.stream()
+                .flatMap(provider -> probe(provider).stream())
+                .map(probe -> probe.id().toString())
+                .toList();
+        String unloadable = broken.stream()
+                .map(probe -> " " + probe.problem() + " " + probe.remedy())
+                .collect(Collectors.joining());
+        return (known.isEmpty() ? NO_BACKEND : "Known are " + String.join(", ", known) + ".") + unloadable;
     }
 }

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.embed4j.DeviceReport;
 import io.embed4j.DeviceUnavailableException;
+import io.embed4j.spi.BackendProvider;
+import io.embed4j.spi.Device;
 import io.embed4j.spi.DeviceId;
 import io.embed4j.spi.DeviceProbe;
 import java.util.List;
@@ -52,6 +54,13 @@ class BackendsTest {
     }
 
     @Test
+    void whereThereIsNoDeviceEveryOneIsRefusedWithTheReason() {
+        assertThatThrownBy(() -> of(CPU, NO_GPU).resolve("cuda:3"))
+                .isInstanceOf(DeviceUnavailableException.class)
+                .hasMessageStartingWith("The device \"cuda:3\" cannot be used: The NVIDIA driver 470 is too old.");
+    }
+
+    @Test
     void anUnknownDeviceListsTheKnownOnes() {
         assertThatThrownBy(() -> of(CPU, TWO_GPUS).resolve("cuda:7"))
                 .isInstanceOf(DeviceUnavailableException.class)
@@ -89,6 +98,52 @@ class BackendsTest {
         assertThat(backends.report().entries())
                 .extracting(DeviceReport.Entry::problem)
                 .containsExactly("", "It could not be loaded.");
+        assertThatThrownBy(() -> backends.resolve("cuda:0"))
+                .hasMessage("The device \"cuda:0\" does not exist. Known are cpu. It could not be loaded. Update it.");
+    }
+
+    /** Looking for GPUs starts a driver: who wants the CPU need not wait for it. */
+    @Test
+    void forANamedDeviceOnlyItsBackendIsAsked() {
+        FailingBackend cuda = new FailingBackend();
+        assertThat(new Backends(List.of(CPU, cuda), List.of()).resolve("cpu")).isEqualTo(DeviceId.CPU);
+        assertThat(cuda.asked).isFalse();
+    }
+
+    @Test
+    void aBackendThatFailsToLookDoesNotHideTheOthers() {
+        Backends backends = new Backends(List.of(CPU, new FailingBackend()), List.of());
+        assertThat(backends.resolve("auto")).isEqualTo(DeviceId.CPU);
+        assertThatThrownBy(() -> backends.resolve("cuda:0"))
+                .isInstanceOf(DeviceUnavailableException.class)
+                .hasMessage("The device \"cuda:0\" cannot be used: The backend cuda failed to look for devices:"
+                        + " java.lang.UnsatisfiedLinkError: lost. Please report this.");
+    }
+
+    /** Breaks the rule that probe() never throws. */
+    private static final class FailingBackend implements BackendProvider {
+        boolean asked;
+
+        @Override
+        public String name() {
+            return "cuda";
+        }
+
+        @Override
+        public int priority() {
+            return 10;
+        }
+
+        @Override
+        public List<DeviceProbe> probe() {
+            asked = true;
+            throw new UnsatisfiedLinkError("lost");
+        }
+
+        @Override
+        public Device open(DeviceId id) {
+            throw new UnsupportedOperationException();
+        }
     }
 
     @Test
