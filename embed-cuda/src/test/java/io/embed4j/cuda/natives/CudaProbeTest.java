@@ -8,6 +8,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipOutputStream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -80,6 +82,28 @@ class CudaProbeTest {
                 .run(ProbeProgram.class, "copy", fake.cublas(12).toString(), packages, "cublas");
         assertThat(lines).hasSize(1);
         assumeTrue(lines.equals(List.of("cuBLAS 120000")), "this machine has a cuBLAS that goes before Python's");
+    }
+
+    /** Twice: unpacked, and found unpacked. */
+    @ParameterizedTest
+    @ValueSource(ints = {12, 13})
+    void cublasIsFoundInBytedecosJarOnTheClassPath(int major) throws Exception {
+        Path jar = folder.resolve("cuda-redist.jar");
+        try (ZipOutputStream zip = new ZipOutputStream(Files.newOutputStream(jar))) {
+            for (String library : List.of("libcublas.so.", "libcublasLt.so.")) {
+                zip.putNextEntry(new ZipEntry("org/bytedeco/cuda/linux-x86_64/" + library + major));
+                Files.copy(fake.cublas(major).resolve(library + major), zip);
+            }
+        }
+        for (int i = 0; i < 2; i++) {
+            List<String> lines = fake.jvm(0).jar(jar).run(ProbeProgram.class, "cublas", "origin");
+            assertThat(lines).hasSize(2);
+            assumeTrue(
+                    lines.get(1).startsWith(shared.toRealPath().toString()),
+                    "this machine has a cuBLAS that goes before the jar's");
+            assertThat(lines.get(0)).isEqualTo("cuBLAS " + major + "0000");
+            assertThat(lines.get(1)).contains("/unpacked/cublas-" + major + "-");
+        }
     }
 
     @Test

@@ -30,6 +30,7 @@ final class ForkedJvm {
         private final Map<String, String> environment = new HashMap<>();
         private final List<String> flags = new ArrayList<>();
         private final List<String> prefix = new ArrayList<>();
+        private String classPath = System.getProperty("java.class.path");
 
         Options variable(String name, String value) {
             environment.put(name, value);
@@ -38,6 +39,12 @@ final class ForkedJvm {
 
         Options property(String name, String value) {
             flags.add("-D" + name + "=" + value);
+            return this;
+        }
+
+        /** Adds a jar to the class path, which is otherwise this JVM's. */
+        Options jar(Path jar) {
+            classPath += File.pathSeparator + jar;
             return this;
         }
 
@@ -58,7 +65,7 @@ final class ForkedJvm {
                     "-XX:-CreateCoredumpOnCrash",
                     "-XX:ErrorFile=/dev/null"));
             command.addAll(flags);
-            command.addAll(List.of("-cp", System.getProperty("java.class.path"), main.getName()));
+            command.addAll(List.of("-cp", classPath, main.getName()));
             command.addAll(List.of(arguments));
             Path output = Files.createTempFile("forked-jvm", ".txt");
             ProcessBuilder builder =

@@ -21,6 +21,7 @@ import jcuda.jcublas.cublasHandle;
  * set KEY VALUE      adds an answer to those of the fake driver
  * copy FROM TO       copies the files of a directory into another
  * cublas             calls cuBLAS, and prints its version
+ * origin             prints where cuBLAS was found
  * natives            prints where JCuda's natives were loaded from
  * tmpdir             prints java.io.tmpdir
  * await FILE         waits until there is a file
@@ -42,6 +43,7 @@ public final class ProbeProgram {
                             StandardOpenOption.APPEND);
                 case "copy" -> copy(Path.of(words.next()), Path.of(words.next()));
                 case "cublas" -> System.out.println("cuBLAS " + cublasVersion());
+                case "origin" -> System.out.println(CudaLibraries.load().cublasOrigin());
                 case "tmpdir" -> System.out.println(System.getProperty("java.io.tmpdir"));
                 case "natives" -> natives().forEach(System.out::println);
                 case "await" -> await(Path.of(words.next()));
