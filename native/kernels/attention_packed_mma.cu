@@ -17,9 +17,9 @@
 //
 // Launch: grid.x = bound of work items, grid.y = heads, block 32 * w for w = 1 to 4. A work item is (row, first query)
 // and covers 16 * w queries. D = head stride rounded up to 32, 64, 128 or 256. Dynamic shared memory, in bytes:
-//   stages * 2 * keys * D * 2, keys = longest row rounded up to 16, at most 64 (D = 256: 32), stages = 2 if a row is
-//   longer than 64 (32) tokens, else 1. More does no harm: the largest, for D = 32, 64, 128, 256, is 16, 32, 64, 64
-//   KiB.
+//   stages * 2 * keys * D * 2, keys = longest row rounded up to 16, at most 64 (D = 256: 32),
+//   stages = 2 if a row is longer than 64 (32) tokens, else 1.
+// More does no harm; the most is 16, 32, 64, 64 KiB for D = 32, 64, 128, 256.
 #include "device/attention_scores.cuh"
 #include "device/tensor_core.cuh"
 
@@ -29,8 +29,7 @@ namespace tensor_core_attention {
 [[maybe_unused]] constexpr int QUERIES_PER_WARP = 16;
 [[maybe_unused]] constexpr int KEY_GROUP = 16; // keys of one mma step
 
-// Blocks that an SM shall hold: caps the registers at 128 for D = 32 and 168 for D = 64, which costs no or hardly a
-// spill.
+// Blocks that an SM shall hold. Caps the registers at 128 for D = 32 and 168 for D = 64, which hardly costs a spill.
 [[maybe_unused]] constexpr int blocks_per_multiprocessor(int d) {
     return d <= 32 ? 4 : d <= 64 ? 3 : 2;
 }

@@ -6,9 +6,9 @@
 // running maximum, a running sum and a running output for each query (online softmax: Milakov and Gimelshein, "Online
 // normalizer calculation for softmax", 2018). A warp owns 8 queries. For the scores a lane is a key, so the maximum is
 // one butterfly; for the output a lane is a column (or two). Keys and values pass through shared memory as fp32 in
-// slices of up to 64 columns, so shared memory depends neither on the row's length nor much on the head's size. Cost: 4
-// * S * d flops a query and head; per 4 columns a lane reads 9 vectors from shared memory for 32 multiply-adds. Key
-// blocks outside the causal triangle or the window are not visited.
+// slices of up to 64 columns, so shared memory depends neither on the row's length nor much on the head's size.
+// Cost: 4 * S * d flops a query and head; per 4 columns a lane reads 9 vectors from shared memory for 32 multiply-adds.
+// Key blocks outside the causal triangle or the window are not visited.
 //
 // Launch: grid.x = bound of work items, grid.y = heads, block 128, dynamic shared memory 128 * headStride + 12800
 // bytes. A work item is (row, first query) and covers 32 queries (QUERIES_PER_BLOCK).
@@ -58,10 +58,12 @@ __device__ __forceinline__ void attend(S* out, const S* qkv, const AttentionPara
     const Shared shared(dynamic_shared_memory(), p.headStride);
     const ScoreRules rules(p, block.head);
     const int headStride = p.headStride;
+    const int slices = (headStride + SLICE - 1) / SLICE;
 
     // queries [32, P], zeros beyond the row
     const S* queries = block.queries(qkv, p);
     const int queryChunks = headStride / CHUNK;
+#pragma unroll 1
     for (int i = static_cast<int>(threadIdx.x); i < QUERIES_PER_BLOCK * queryChunks; i += BLOCK) {
         const int query = block.firstQuery + i / queryChunks;
         const int column = i % queryChunks * CHUNK;
@@ -103,7 +105,7 @@ __device__ __forceinline__ void attend(S* out, const S* qkv, const AttentionPara
         // scores [8 queries] of this lane's key
         float scores[QUERIES_PER_WARP] = {};
 #pragma unroll 1
-        for (int slice = 0; slice < SLICES; slice++) {
+        for (int slice = 0; slice < slices; slice++) {
             __syncthreads();
             load_tile<S, SLICE>(shared.tile, block.keys(qkv, p), block.tokenStride, firstKey, block.rowLength,
                                 slice * SLICE, headStride);
@@ -151,6 +153,9 @@ __device__ __forceinline__ void attend(S* out, const S* qkv, const AttentionPara
         const int keys = min(KEYS, endKey - firstKey);
 #pragma unroll
         for (int slice = 0; slice < SLICES; slice++) {
+            if (slice >= slices) {
+                break;
+            }
             __syncthreads();
             load_tile<S, SLICE>(shared.tile, block.values(qkv, p), block.tokenStride, firstKey, block.rowLength,
                                 slice * SLICE, headStride);
@@ -199,12 +204,14 @@ __device__ __forceinline__ void attend_any_head_size(S* out, const S* qkv, const
         return;
     }
     const AttentionBlock block(p);
-    if (p.headStride <= 32) {
-        attend<S, 1, 32>(out, qkv, p, block);
-    } else if (p.headStride <= 64) {
+    if constexpr (std::is_same<S, float>::value) {
+        // Small models in fp32 come here on every device, those in 16 bits on old ones only.
+        if (p.headStride <= 32) {
+            return attend<S, 1, 32>(out, qkv, p, block);
+        }
+    }
+    if (p.headStride <= 64) {
         attend<S, 1, 64>(out, qkv, p, block);
-    } else if (p.headStride <= 128) {
-        attend<S, 2, 64>(out, qkv, p, block);
     } else {
         attend<S, 4, 64>(out, qkv, p, block);
     }

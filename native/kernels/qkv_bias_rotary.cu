@@ -6,15 +6,14 @@
 // qkv [T, (A + 2K) * P]: A query heads, K key heads, K value heads, each P wide of which d are used; P - d zeros stay
 // zeros.
 //
-// Idea: a warp holds one head of one token in registers, so that norm and rotation need no second pass. The R rotated
-// columns are pairs, (i, i + R/2) in halves or (2i, 2i + 1) as neighbours; a lane owns whole pairs, so none is
-// exchanged. Cost: reads and writes [T, (A + 2K) * d] once (without a bias values are not touched).
+// Idea: a lane holds 8 columns of a head, so a head of 64 takes 8 lanes and a warp holds 4 of them. The norm is a
+// butterfly over the lanes of a head. Rotation pairs column i with i + R/2 (halves) or 2i with 2i + 1 (neighbours): a
+// neighbour is in the same lane, the other half is read a second time, from L1, before anybody writes.
+// Cost: reads and writes [T, (A + 2K) * d] once; bound by memory.
 //
-// Launch: grid.x = tokens, grid.y = ceil((A + 2K) / 4), block 128: one warp a head. d <= 256.
+// Launch: L = P / 8 rounded up to a power of two; grid.x = ceil(tokens * (A + 2K) * L / 128), block 128. d <= 256.
+// Surplus blocks do no harm, and grid.y counts as more of them.
 #include "device/warp.cuh"
-
-constexpr int MAX_HEAD_SIZE = 256;
-constexpr int MAX_PAIRS_PER_LANE = MAX_HEAD_SIZE / 2 / WARP;
 
 struct Rotary {
     const float* cosines; // [positions, dimension / 2], nullable: no rotation
@@ -23,19 +22,79 @@ struct Rotary {
     bool neighbours;
 };
 
-// The two columns of pair i. Columns that are not rotated are paired up too: (R + 2j, R + 2j + 1).
-struct ColumnPair {
-    int first;
-    int second;
-    bool rotated;
+// One head of one token: what its numbers go through before they are rotated.
+template <typename S>
+struct HeadNumbers {
+    const S* head;     // [P]
+    const float* bias; // [P], nullable
+    const float* gain; // [d], nullable: no norm
+    int headSize;
+    float inverseRootMeanSquare; // known after the first pass
+
+    __device__ __forceinline__ float at(int column) const {
+        float x = to_float(head[column]);
+        if (bias != nullptr) {
+            x += bias[column];
+        }
+        return gain == nullptr ? x : x * inverseRootMeanSquare * gain[column];
+    }
+
+    // Columns [column, column + 8) with their bias, at a multiple of 8; padding is zero and stays so.
+    __device__ __forceinline__ void load_biased(int column, float (&values)[CHUNK]) const {
+        load_chunk(head + column, values);
+        if (bias != nullptr) {
+            float addend[CHUNK];
+            load_chunk(bias + column, addend);
+#pragma unroll
+            for (int i = 0; i < CHUNK; i++) {
+                values[i] += addend[i];
+            }
+        }
+    }
+
+    __device__ __forceinline__ void normalize(int column, float (&values)[CHUNK]) const {
+        if (gain != nullptr) {
+#pragma unroll
+            for (int i = 0; i < CHUNK; i++) {
+                // The gain ends with the head, which need not be a multiple of 8.
+                values[i] *= column + i < headSize ? inverseRootMeanSquare * gain[column + i] : 0.0f;
+            }
+        }
+    }
 };
 
-__device__ __forceinline__ ColumnPair column_pair(int i, const Rotary& rotary) {
+// values [8 columns of a head] turned by the angles of their position
+template <typename S>
+__device__ __forceinline__ void rotate(float (&values)[CHUNK], int column, const HeadNumbers<S>& numbers,
+                                       const float* cosines, const float* sines, const Rotary& rotary) {
     const int half = rotary.dimension / 2;
-    if (i >= half || rotary.neighbours) {
-        return ColumnPair{2 * i, 2 * i + 1, i < half};
+    float partners[CHUNK];
+    if (rotary.neighbours) {
+#pragma unroll
+        for (int i = 0; i < CHUNK; i++) {
+            partners[i] = values[i ^ 1];
+        }
+    } else if (half % CHUNK == 0) {
+        const int other = column < half ? column + half : column - half;
+        numbers.load_biased(other, partners);
+        numbers.normalize(other, partners);
+    } else {
+#pragma unroll
+        for (int i = 0; i < CHUNK; i++) {
+            const int other = column + i < half ? column + i + half : column + i - half;
+            partners[i] = column + i < rotary.dimension ? numbers.at(other) : 0.0f;
+        }
     }
-    return ColumnPair{i, i + half, true};
+#pragma unroll
+    for (int i = 0; i < CHUNK; i++) {
+        const int at = column + i;
+        if (at < rotary.dimension) {
+            const int angle = rotary.neighbours ? at / 2 : at < half ? at : at - half;
+            const bool first = rotary.neighbours ? at % 2 == 0 : at < half;
+            // (x, y) -> (x cos - y sin, y cos + x sin)
+            values[i] = values[i] * cosines[angle] + (first ? -partners[i] : partners[i]) * sines[angle];
+        }
+    }
 }
 
 template <typename S>
@@ -43,71 +102,51 @@ __device__ __forceinline__ void qkv_bias_rotary(S* qkv, const int* count, const 
                                                 Rotary rotary, const float* queryGain, const float* keyGain,
                                                 float epsilon, int heads, int keyValueHeads, int headSize,
                                                 int headStride) {
-    const int token = static_cast<int>(blockIdx.x);
-    const int head = static_cast<int>(blockIdx.y) * ROWS_PER_BLOCK + warp_index();
     const int allHeads = heads + 2 * keyValueHeads;
-    if (token >= *count || head >= allHeads) {
-        return;
+    int lanes = 1;
+    while (lanes * CHUNK < headStride) {
+        lanes *= 2;
     }
+    const int block = static_cast<int>(blockIdx.y * gridDim.x + blockIdx.x);
+    const int headsPerBlock = static_cast<int>(blockDim.x) / lanes;
+    const int end = *count * allHeads;
+    if (block * headsPerBlock >= end) {
+        return; // the whole block: from here on all lanes of a warp take part in shuffles
+    }
+    const int index = block * headsPerBlock + static_cast<int>(threadIdx.x) / lanes;
+    const int token = index / allHeads;
+    const int head = index % allHeads;
+    const int column = static_cast<int>(threadIdx.x) % lanes * CHUNK;
     const bool isValue = head >= heads + keyValueHeads;
-    if (isValue && bias == nullptr) {
-        return;
-    }
-    S* row = row_start(qkv, token, allHeads * headStride) + head * headStride;
-    const float* headBias = bias == nullptr ? nullptr : bias + head * headStride;
+    const bool present = index < end && column < headStride && !(isValue && bias == nullptr);
 
-    // Pair lane + 32 j of this head; a column at or beyond d is absent.
-    float first[MAX_PAIRS_PER_LANE];
-    float second[MAX_PAIRS_PER_LANE];
-    const auto load = [&](int column) {
-        if (column >= headSize) {
-            return 0.0f;
-        }
-        return to_float(row[column]) + (headBias == nullptr ? 0.0f : headBias[column]);
-    };
-    float squares = 0.0f;
-#pragma unroll
-    for (int j = 0; j < MAX_PAIRS_PER_LANE; j++) {
-        const ColumnPair pair = column_pair(lane_index() + j * WARP, rotary);
-        first[j] = load(pair.first);
-        second[j] = load(pair.second);
-        squares += first[j] * first[j] + second[j] * second[j];
+    S* numbersOfHead = row_start(qkv, token, allHeads * headStride) + head * headStride;
+    HeadNumbers<S> numbers{numbersOfHead, bias == nullptr ? nullptr : bias + head * headStride,
+                           isValue ? nullptr : (head < heads ? queryGain : keyGain), headSize, 1.0f};
+    float values[CHUNK] = {};
+    if (present) {
+        numbers.load_biased(column, values);
     }
-
-    const float* gain = isValue ? nullptr : head < heads ? queryGain : keyGain;
-    if (gain != nullptr) {
-        const float inverse = 1.0f / sqrtf(warp_sum(squares) / static_cast<float>(headSize) + epsilon);
+    if (queryGain != nullptr) {
+        float squares = 0.0f;
 #pragma unroll
-        for (int j = 0; j < MAX_PAIRS_PER_LANE; j++) {
-            const ColumnPair pair = column_pair(lane_index() + j * WARP, rotary);
-            first[j] *= pair.first < headSize ? inverse * gain[pair.first] : 0.0f;
-            second[j] *= pair.second < headSize ? inverse * gain[pair.second] : 0.0f;
+        for (int i = 0; i < CHUNK; i++) {
+            squares += values[i] * values[i];
         }
+        for (int offset = lanes / 2; offset > 0; offset /= 2) {
+            squares += __shfl_xor_sync(ALL_LANES, squares, offset);
+        }
+        numbers.inverseRootMeanSquare = 1.0f / sqrtf(squares / static_cast<float>(headSize) + epsilon);
+        numbers.normalize(column, values);
     }
-
-    const bool rotates = !isValue && rotary.cosines != nullptr;
-    const int half = rotary.dimension / 2;
-    const float* cosines = rotates ? row_start(rotary.cosines, positions[token], half) : nullptr;
-    const float* sines = rotates ? row_start(rotary.sines, positions[token], half) : nullptr;
-#pragma unroll
-    for (int j = 0; j < MAX_PAIRS_PER_LANE; j++) {
-        const int i = lane_index() + j * WARP;
-        const ColumnPair pair = column_pair(i, rotary);
-        float x = first[j];
-        float y = second[j];
-        if (rotates && pair.rotated) {
-            const float cosine = cosines[i];
-            const float sine = sines[i];
-            const float turned = x * cosine - y * sine;
-            y = y * cosine + x * sine;
-            x = turned;
-        }
-        if (pair.first < headSize) {
-            row[pair.first] = from_float<S>(x);
-        }
-        if (pair.second < headSize) {
-            row[pair.second] = from_float<S>(y);
-        }
+    if (present && !isValue && rotary.cosines != nullptr && column < rotary.dimension) {
+        const int half = rotary.dimension / 2;
+        rotate(values, column, numbers, row_start(rotary.cosines, positions[token], half),
+               row_start(rotary.sines, positions[token], half), rotary);
+    }
+    __syncwarp(); // all lanes of a head have read their partners
+    if (present) {
+        store_chunk(numbersOfHead + column, values);
     }
 }
 
@@ -116,8 +155,7 @@ __device__ __forceinline__ void qkv_bias_rotary(S* qkv, const int* count, const 
         S* qkv, const int* count, const float* bias, const int* positions, const float* cosines, const float* sines, \
         int rotaryDimension, int neighbours, const float* queryGain, const float* keyGain, float epsilon, int heads, \
         int keyValueHeads, int headSize, int headStride) {                                                           \
-        qkv_bias_rotary<S>(qkv, count, bias, positions,                                                              \
-                           Rotary{cosines, sines, cosines == nullptr ? 0 : rotaryDimension, neighbours != 0},        \
+        qkv_bias_rotary<S>(qkv, count, bias, positions, Rotary{cosines, sines, rotaryDimension, neighbours != 0},    \
                            queryGain, keyGain, epsilon, heads, keyValueHeads, headSize, headStride);                 \
     }
 EMBED4J_FOR_EACH_STORAGE_TYPE(INSTANTIATE)

@@ -102,17 +102,16 @@ struct ScoreRules {
         }
     }
 
-    // Takes scores of keys that are not there, or not seen, to -inf.
+    // Takes scores of keys that are not there, or not seen, to -inf. What a query sees is one interval, hence one
+    // comparison.
     template <int N, typename Place>
     __device__ __forceinline__ void mask(float (&scores)[N], int rowLength, const Place& place) const {
 #pragma unroll
         for (int i = 0; i < N; i++) {
-            scores[i] = place(i).key < rowLength && sees(place(i).query, place(i).key) ? scores[i] : -INFINITY;
+            const int first = first_key(place(i).query);
+            const unsigned length = static_cast<unsigned>(max(0, end_key(place(i).query, rowLength) - first));
+            scores[i] = static_cast<unsigned>(place(i).key - first) < length ? scores[i] : -INFINITY;
         }
-    }
-
-    __device__ __forceinline__ bool sees(int query, int key) const {
-        return (!causal || key <= query) && (window < 0 || (key - query <= window && query - key <= window));
     }
 
     // Keys [first, end) that any of the queries [firstQuery, lastQuery] sees.

@@ -21,9 +21,11 @@ struct NormParameters {
 
 // Columns beyond the width take part in nothing and are written as zeros.
 __device__ __forceinline__ void clear_padding(int column, int width, float (&values)[CHUNK]) {
+    if (column + CHUNK > width) {
 #pragma unroll
-    for (int i = 0; i < CHUNK; i++) {
-        values[i] = column + i < width ? values[i] : 0.0f;
+        for (int i = 0; i < CHUNK; i++) {
+            values[i] = column + i < width ? values[i] : 0.0f;
+        }
     }
 }
 
@@ -45,15 +47,24 @@ __device__ __forceinline__ float sum_of(const float (&values)[CHUNK]) {
 __device__ __forceinline__ void normalize_chunk(const NormParameters& norm, float mean, float inverseDeviation,
                                                 int column, int width, const float (&values)[CHUNK],
                                                 float (&normed)[CHUNK]) {
-    float gain[CHUNK];
-    float bias[CHUNK] = {};
-    load_chunk(norm.gain + column, gain);
-    if (norm.bias != nullptr) {
-        load_chunk(norm.bias + column, bias);
-    }
 #pragma unroll
     for (int i = 0; i < CHUNK; i++) {
-        normed[i] = (values[i] - mean) * inverseDeviation * gain[i] + bias[i];
+        normed[i] = (values[i] - mean) * inverseDeviation;
+    }
+    if (norm.gain != nullptr) {
+        float factor[CHUNK];
+        load_chunk(norm.gain + column, factor);
+#pragma unroll
+        for (int i = 0; i < CHUNK; i++) {
+            normed[i] *= factor[i];
+        }
+        if (norm.bias != nullptr) {
+            load_chunk(norm.bias + column, factor);
+#pragma unroll
+            for (int i = 0; i < CHUNK; i++) {
+                normed[i] += factor[i];
+            }
+        }
     }
     clear_padding(column, width, normed);
 }
@@ -68,14 +79,15 @@ __device__ __forceinline__ void norm_row_passes(const NormParameters& norm, int 
     const int steps = IN_REGISTERS ? CHUNKS : (stride + STEP - 1) / STEP;
     float held[IN_REGISTERS ? CHUNKS : 1][CHUNK];
 
-    // Runs `use` over this lane's chunks. Loads again where they are not held.
-    const auto for_each_chunk = [&](bool again, const auto& use) {
-#pragma unroll
+    // Runs `use` over this lane's chunks; what is not held is loaded again.
+    constexpr int UNROLL = IN_REGISTERS ? CHUNKS : 1;
+    const auto for_each_chunk = [&](bool loads, const auto& use) {
+#pragma unroll UNROLL
         for (int step = 0; step < steps; step++) {
             const int column = first + step * STEP;
             if (column < stride) {
                 auto& values = held[IN_REGISTERS ? step : 0];
-                if (!IN_REGISTERS || !again) {
+                if (loads) {
                     load(column, values);
                     clear_padding(column, width, values);
                 }
@@ -83,29 +95,27 @@ __device__ __forceinline__ void norm_row_passes(const NormParameters& norm, int 
             }
         }
     };
-
-    if (norm.gain == nullptr) {
-        for_each_chunk(false, [&](int column, const float (&values)[CHUNK]) { store(column, values, values); });
-        return;
+    if (IN_REGISTERS) {
+        for_each_chunk(true, [](int, const float (&)[CHUNK]) {});
     }
+
     float mean = 0.0f;
-    float squares = 0.0f;
-    if (norm.rms) {
-        for_each_chunk(false, [&](int column, const float (&values)[CHUNK]) {
-            squares += sum_of_squares_around(0.0f, column, width, values);
-        });
-    } else {
-        float sum = 0.0f;
-        for_each_chunk(false, [&](int, const float (&values)[CHUNK]) { sum += sum_of(values); });
-        mean = warp_sum(sum) / static_cast<float>(width);
-        for_each_chunk(true, [&](int column, const float (&values)[CHUNK]) {
+    float inverseDeviation = 1.0f;
+    if (norm.gain != nullptr) {
+        if (!norm.rms) {
+            float sum = 0.0f;
+            for_each_chunk(!IN_REGISTERS, [&](int, const float (&values)[CHUNK]) { sum += sum_of(values); });
+            mean = warp_sum(sum) / static_cast<float>(width);
+        }
+        float squares = 0.0f;
+        for_each_chunk(!IN_REGISTERS, [&](int column, const float (&values)[CHUNK]) {
             squares += sum_of_squares_around(mean, column, width, values);
         });
+        const float variance = warp_sum(squares) / static_cast<float>(width);
+        // Not rsqrtf: its last bits differ from the exact quotient, and one division a row costs nothing.
+        inverseDeviation = 1.0f / sqrtf(variance + norm.epsilon);
     }
-    const float variance = warp_sum(squares) / static_cast<float>(width);
-    // Not rsqrtf: its last bits differ from the exact quotient, and one division a row costs nothing.
-    const float inverseDeviation = 1.0f / sqrtf(variance + norm.epsilon);
-    for_each_chunk(true, [&](int column, const float (&values)[CHUNK]) {
+    for_each_chunk(!IN_REGISTERS, [&](int column, const float (&values)[CHUNK]) {
         float normed[CHUNK];
         normalize_chunk(norm, mean, inverseDeviation, column, width, values, normed);
         store(column, values, normed);

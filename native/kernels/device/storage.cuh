@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 // One instantiation of a kernel for each storage type: INSTANTIATE(suffix of the name, type).
 #define EMBED4J_FOR_EACH_STORAGE_TYPE(INSTANTIATE) \

@@ -3,19 +3,21 @@
 // Tensor cores, matrix loads and asynchronous copies: the few PTX instructions our kernels use, one function each.
 //
 // A kernel calls these functions and nothing else, so the same source runs on a GPU and on the emulated device
-// (native/emulator), where EMBED4J_EMULATED is defined and the functions of namespace `emulated` compute the same thing.
+// (native/emulator), where EMBED4J_EMULATED is defined and the functions of namespace `emulated` compute the same.
 //
 // Fragments follow the PTX ISA ("Matrix fragments for mma.m16n8k16"). With g = lane / 4 and t = lane % 4, and with two
 // 16-bit elements a register, low half first:
-//   A [16, 16] row-major   a[0] = (g, 2t), a[1] = (g+8, 2t), a[2] = (g, 2t+8), a[3] = (g+8, 2t+8)     each with its right neighbour
-//   B [16, 8]  column-major b[0] = (2t, g), b[1] = (2t+8, g)                                          each with the element below
-//   D [16, 8]  fp32         d[0] = (g, 2t), d[1] = (g, 2t+1), d[2] = (g+8, 2t), d[3] = (g+8, 2t+1)
+//   A [16, 16] row-major     a[0] = (g, 2t), a[1] = (g+8, 2t), a[2] = (g, 2t+8), a[3] = (g+8, 2t+8), each with its
+//                            right neighbour
+//   B [16, 8]  column-major  b[0] = (2t, g), b[1] = (2t+8, g), each with the element below
+//   D [16, 8]  fp32          d[0] = (g, 2t), d[1] = (g, 2t+1), d[2] = (g+8, 2t), d[3] = (g+8, 2t+1)
 // All 32 lanes of a warp must call together.
 #pragma once
 
-#include <cstdint>
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
+
+#include <cstdint>
 
 #ifndef EMBED4J_EMULATED
 #define EMBED4J_PTX_ADDRESS(pointer) static_cast<unsigned>(__cvta_generic_to_shared(pointer))
@@ -34,23 +36,25 @@ __device__ __forceinline__ void mma_m16n8k16<__half>(float (&d)[4], const uint32
 #ifdef EMBED4J_EMULATED
     emulated::mma_m16n8k16<__half>(d, a, b);
 #elif __CUDA_ARCH__ >= 800
-    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-                 : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+    asm volatile(
+        "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 #else
     __trap(); // the host chooses this kernel from sm_80 on only
 #endif
 }
 
 template <>
-__device__ __forceinline__ void
-mma_m16n8k16<__nv_bfloat16>(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+__device__ __forceinline__ void mma_m16n8k16<__nv_bfloat16>(float (&d)[4], const uint32_t (&a)[4],
+                                                            const uint32_t (&b)[2]) {
 #ifdef EMBED4J_EMULATED
     emulated::mma_m16n8k16<__nv_bfloat16>(d, a, b);
 #elif __CUDA_ARCH__ >= 800
-    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-                 : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+    asm volatile(
+        "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 #else
     __trap();
 #endif
@@ -70,8 +74,8 @@ __device__ __forceinline__ void mma_m16n8k8<__half>(float (&d)[4], const uint32_
 }
 
 template <>
-__device__ __forceinline__ void
-mma_m16n8k8<__nv_bfloat16>(float (&d)[4], const uint32_t (&a)[2], const uint32_t (&b)[1]) {
+__device__ __forceinline__ void mma_m16n8k8<__nv_bfloat16>(float (&d)[4], const uint32_t (&a)[2],
+                                                           const uint32_t (&b)[1]) {
 #ifdef EMBED4J_EMULATED
     emulated::mma_m16n8k8<__nv_bfloat16>(d, a, b);
 #elif __CUDA_ARCH__ >= 800

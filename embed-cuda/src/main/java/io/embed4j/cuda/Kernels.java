@@ -188,8 +188,13 @@ final class Kernels implements AutoCloseable {
                 .add(shape.headSize())
                 .add(shape.headStride());
         int heads = shape.heads() + 2 * shape.keyValueHeads();
-        Grid grid = new Grid(inputs.tokenBound(), ceilDiv(heads, ROWS_PER_BLOCK), BLOCK, 1, 0);
-        kernel("qkv_bias_rotary", type).launch(stream, grid, arguments);
+        int lanes = inputs.tokenBound() * heads * lanesPerHead(shape.headStride());
+        kernel("qkv_bias_rotary", type).launch(stream, Grid.of(ceilDiv(lanes, BLOCK), BLOCK), arguments);
+    }
+
+    /** In qkv_bias_rotary a lane holds 8 numbers; as many lanes as a power of two has belong to a head. */
+    static int lanesPerHead(int headStride) {
+        return Integer.highestOneBit(2 * ceilDiv(headStride, ELEMENTS_PER_THREAD) - 1);
     }
 
     /**
