@@ -126,6 +126,16 @@ class JsonConfigTest {
                 .hasMessageStartingWith(file + " is not valid JSON: ");
     }
 
+    /** A parser that recurses without a limit would end in a StackOverflowError. */
+    @ParameterizedTest
+    @ValueSource(strings = {"{\"a\":", "{\"a\":[["})
+    void nestingTooDeepIsNamed(String opening) throws IOException {
+        Path file = Files.writeString(folder.resolve("config.json"), opening.repeat(100_000));
+        assertThatThrownBy(() -> JsonConfig.read(file))
+                .isInstanceOf(ModelFormatException.class)
+                .hasMessageStartingWith(file + " is not valid JSON: ");
+    }
+
     @Test
     void pythonsNaNIsBorneUnderKeysThatNobodyReads() throws IOException {
         Path file = Files.writeString(folder.resolve("config.json"), "{\"a\": NaN, \"b\": [Infinity], \"c\": 3}");
