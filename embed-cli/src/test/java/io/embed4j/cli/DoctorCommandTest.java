@@ -28,7 +28,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** {@code embed doctor} with the real library and the embedded model. */
-class DoctorTest {
+class DoctorCommandTest {
     private static final String CACHE = "embed4j.cache";
 
     @AfterEach
