@@ -26,6 +26,20 @@ public interface Encoder extends AutoCloseable {
     Submission submit(PackedBatch batch, OutputRequest request);
 
     /**
+     * As {@link #submit}, for a caller who has nothing to do but wait for this batch. The backend may encode it on the
+     * calling thread, which spares a small batch being handed over twice; then the result is there on return. By default it
+     * does not.
+     *
+     * @param batch B rows, T tokens, within {@link #limits()}
+     * @param request what to return
+     * @return the work under way, or done
+     * @throws IllegalArgumentException if the batch exceeds the limits
+     */
+    default Submission submitWaiting(PackedBatch batch, OutputRequest request) {
+        return submit(batch, request);
+    }
+
+    /**
      * Returns how large a batch may be, and how many are worth having under way.
      *
      * @return the limits
@@ -50,8 +64,21 @@ public interface Encoder extends AutoCloseable {
      * @param maxTokens most tokens T in one batch of several rows
      * @param maxPaddedPairs most B * S^2 in one batch of several rows, for backends whose attention pads
      * @param concurrentBatches how many batches keep the device busy
+     * @param minTokens fewest tokens that are worth a batch of their own: a call is spread evenly over as many batches as
+     *     keep the device busy, but not thinner than this
      */
-    record Limits(int maxTokens, long maxPaddedPairs, int concurrentBatches) {
+    record Limits(int maxTokens, long maxPaddedPairs, int concurrentBatches, int minTokens) {
+        /**
+         * Limits of a device that a full batch suits best: calls are not spread.
+         *
+         * @param maxTokens most tokens T in one batch of several rows
+         * @param maxPaddedPairs most B * S^2 in one batch of several rows
+         * @param concurrentBatches how many batches keep the device busy
+         */
+        public Limits(int maxTokens, long maxPaddedPairs, int concurrentBatches) {
+            this(maxTokens, maxPaddedPairs, concurrentBatches, maxTokens);
+        }
+
         /**
          * Tells whether a batch of this shape may be submitted. A single row is always admitted.
          *

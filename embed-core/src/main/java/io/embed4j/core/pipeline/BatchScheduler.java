@@ -59,6 +59,11 @@ final class BatchScheduler implements AutoCloseable {
             return rows.stream().allMatch(row -> row.job().done().isDone());
         }
 
+        /** Whether it consists of a call's rows, all of them and no others. */
+        boolean isAllOf(EncodeJob job) {
+            return job.hasRows(rows.size()) && rows.stream().allMatch(row -> row.job() == job);
+        }
+
         void fail(Throwable failure) {
             rows.forEach(row -> row.job().fail(failure));
         }
@@ -92,12 +97,13 @@ final class BatchScheduler implements AutoCloseable {
                 jobs.add(job);
             }
         }
-        dispatch();
+        dispatch(job);
     }
 
-    private void dispatch() {
+    /** Starts what the device has room for. The caller, if there is one, has nothing to do but wait for its job. */
+    private void dispatch(@Nullable EncodeJob caller) {
         for (Batch batch = nextBatch(); batch != null; batch = nextBatch()) {
-            start(batch);
+            start(batch, caller != null && batch.isAllOf(caller));
         }
     }
 
@@ -113,11 +119,11 @@ final class BatchScheduler implements AutoCloseable {
         }
         EncodeJob first = jobs.remove();
         List<Row> rows = new ArrayList<>();
-        long tokens = fill(rows, 0, first);
+        long tokens = fill(rows, 0, first, first.takeShare(limits));
         for (Iterator<EncodeJob> others = jobs.iterator(); others.hasNext() && tokens < limits.maxTokens(); ) {
             EncodeJob other = others.next();
             if (other.request().equals(first.request())) {
-                tokens = fill(rows, tokens, other);
+                tokens = fill(rows, tokens, other, limits.maxTokens());
             }
         }
         jobs.add(first);
@@ -125,13 +131,17 @@ final class BatchScheduler implements AutoCloseable {
         return new Batch(first.request(), rows);
     }
 
-    /** Moves rows from the job into the batch as long as the limits admit them; returns the batch's tokens. */
-    private long fill(List<Row> rows, long tokens, EncodeJob job) {
+    /**
+     * Moves rows from the job into the batch as long as the limits admit them and it comes nearer to the tokens aimed at;
+     * returns the batch's tokens.
+     */
+    private long fill(List<Row> rows, long tokens, EncodeJob job, long aim) {
         int longest = rows.stream().mapToInt(row -> row.text().length()).max().orElse(0);
         for (Integer row = job.peek(); row != null && !job.isDrained(); row = job.peek()) {
             int length = job.text(row).length();
             longest = Math.max(longest, length);
-            if (!limits.admits(rows.size() + 1, tokens + length, longest)) {
+            boolean nearer = tokens + length / 2 < aim;
+            if (!limits.admits(rows.size() + 1, tokens + length, longest) || !(rows.isEmpty() || nearer)) {
                 break;
             }
             rows.add(new Row(job, job.take()));
@@ -141,7 +151,7 @@ final class BatchScheduler implements AutoCloseable {
     }
 
     @SuppressWarnings("FutureReturnValueIgnored") // both outcomes go to the jobs
-    private void start(Batch batch) {
+    private void start(Batch batch, boolean callerWaits) {
         CompletableFuture<VectorBlock> result;
         PackedBatch packed;
         try {
@@ -154,7 +164,10 @@ final class BatchScheduler implements AutoCloseable {
                     batch.rows().stream()
                             .mapToInt(row -> row.text().poolStart())
                             .toArray());
-            result = encoder.submit(packed, batch.request()).result();
+            result = (callerWaits
+                            ? encoder.submitWaiting(packed, batch.request())
+                            : encoder.submit(packed, batch.request()))
+                    .result();
         } catch (RuntimeException | Error e) {
             finish(batch, null, null, e);
             return;
@@ -164,7 +177,7 @@ final class BatchScheduler implements AutoCloseable {
         result.whenComplete((block, failure) -> {
             finish(batch, packed, block, failure);
             if (!here) {
-                dispatch();
+                dispatch(null);
             }
         });
     }

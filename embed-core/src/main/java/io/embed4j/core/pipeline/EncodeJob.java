@@ -2,6 +2,7 @@
 package io.embed4j.core.pipeline;
 
 import io.embed4j.core.text.TokenizedText;
+import io.embed4j.spi.Encoder;
 import io.embed4j.spi.OutputRequest;
 import java.util.ArrayDeque;
 import java.util.Comparator;
@@ -28,11 +29,20 @@ final class EncodeJob {
         void accept(int row, float[] values, int from, int length);
     }
 
+    private static final long NOT_SPREAD_YET = -1;
+
     private final List<TokenizedText> texts;
     private final OutputRequest request;
     private final RowSink sink;
     private final Deque<Integer> waiting;
     private final AtomicInteger unfinished;
+
+    /** Tokens of the rows that wait. Guarded by the scheduler's lock, like the next. */
+    private long waitingTokens;
+
+    /** In how many batches they should leave, as far as is known. */
+    private long batchesLeft = NOT_SPREAD_YET;
+
     private final CompletableFuture<Void> done = new CompletableFuture<>();
 
     EncodeJob(List<TokenizedText> texts, OutputRequest request, RowSink sink) {
@@ -40,6 +50,7 @@ final class EncodeJob {
         this.request = request;
         this.sink = sink;
         this.unfinished = new AtomicInteger(texts.size());
+        this.waitingTokens = texts.stream().mapToLong(TokenizedText::length).sum();
         // Longest first: rows of a batch then have similar lengths, and backends that pad attention pad little.
         this.waiting = new ArrayDeque<>(IntStream.range(0, texts.size())
                 .boxed()
@@ -76,7 +87,37 @@ final class EncodeJob {
 
     /** Takes the longest row that waits. Guarded by the scheduler's lock. */
     int take() {
-        return waiting.remove();
+        int row = waiting.remove();
+        waitingTokens -= texts.get(row).length();
+        return row;
+    }
+
+    /**
+     * How many tokens the call's next batch should have. Where small batches are worth it, batches are of one size and
+     * their number keeps the device busy to the end: three full ones on two cores would leave a core idle for a quarter of
+     * the time. Guarded by the scheduler's lock.
+     */
+    long takeShare(Encoder.Limits limits) {
+        if (limits.minTokens() >= limits.maxTokens()) {
+            return limits.maxTokens();
+        }
+        long full = ceilDiv(waitingTokens, limits.maxTokens());
+        long even = ceilDiv(full, limits.concurrentBatches()) * limits.concurrentBatches();
+        long spread = Math.min(even, Math.max(full, waitingTokens / limits.minTokens()));
+        // While batches of this call are under way the number left need not be even. Merging may have made it less.
+        batchesLeft = batchesLeft == NOT_SPREAD_YET
+                ? Math.max(1, spread)
+                : Math.max(1, Math.min(batchesLeft - 1, spread + limits.concurrentBatches() - 1));
+        return ceilDiv(waitingTokens, batchesLeft);
+    }
+
+    private static long ceilDiv(long numerator, long denominator) {
+        return (numerator + denominator - 1) / denominator;
+    }
+
+    /** Whether these are all rows of the call. */
+    boolean hasRows(int count) {
+        return texts.size() == count;
     }
 
     void finishRow(int row, float[] values, int from, int length) {

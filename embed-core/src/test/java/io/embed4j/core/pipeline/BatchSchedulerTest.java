@@ -192,6 +192,71 @@ class BatchSchedulerTest {
         assertThat(lengths(encoder.batches().get(1))).containsExactly(30, 4, 2, 60, 50);
     }
 
+    private static List<Integer> batchTokens(FakeEncoder encoder) {
+        return encoder.batches().stream().map(PackedBatch::tokens).toList();
+    }
+
+    private static FakeEncoder spreading(int maxTokens, int concurrentBatches, int minTokens, Executor worker) {
+        return new FakeEncoder(
+                new Encoder.Limits(maxTokens, 1_000_000, concurrentBatches, minTokens), HIDDEN_SIZE, worker);
+    }
+
+    @Test
+    void aCallIsSpreadEvenlyOverAllThatComputes() {
+        FakeEncoder encoder = spreading(100, 2, 8, steps);
+        int[] lengths = new int[50];
+        Arrays.fill(lengths, 5);
+        Call call = submitted(scheduler(encoder), call(1, lengths));
+        steps.all();
+        assertThat(batchTokens(encoder)).as("not 100, 100 and 50").containsExactly(65, 60, 65, 60);
+        call.mustHaveItsVectors();
+    }
+
+    @Test
+    void aSmallCallIsSpreadButNotTooThin() {
+        FakeEncoder encoder = spreading(100, 4, 8, steps);
+        BatchScheduler scheduler = scheduler(encoder);
+        submitted(scheduler, call(1, 5, 5, 5, 5));
+        steps.all();
+        assertThat(batchTokens(encoder)).as("two batches of 8 or more").containsExactly(10, 10);
+        submitted(scheduler, call(2, 5, 1));
+        steps.all();
+        assertThat(batchTokens(encoder)).endsWith(10, 6);
+    }
+
+    @Test
+    void spreadCallsOfAllSizesFitTheLimitsAndLeaveNothing() {
+        Random random = new Random(7);
+        for (int round = 0; round < 200; round++) {
+            FakeEncoder encoder =
+                    spreading(10 + random.nextInt(100), 1 + random.nextInt(5), 1 + random.nextInt(10), steps);
+            BatchScheduler scheduler = scheduler(encoder);
+            List<Call> calls = new ArrayList<>();
+            for (int i = 0; i < 3; i++) {
+                calls.add(submitted(
+                        scheduler,
+                        call(
+                                random.nextInt(),
+                                random.ints(1 + random.nextInt(60), 1, 10).toArray())));
+            }
+            steps.all();
+            calls.forEach(Call::mustHaveItsVectors);
+        }
+    }
+
+    /** The thread of a call may be used for its own rows, never for those of others. */
+    @Test
+    void aCallersThreadIsLentForTheWholeOfItsCallOnly() {
+        FakeEncoder encoder = spreading(100, 2, 8, steps);
+        BatchScheduler scheduler = scheduler(encoder);
+        submitted(scheduler, call(1, 3));
+        submitted(scheduler, call(2, 9, 9));
+        submitted(scheduler, call(3, 4));
+        steps.all();
+        assertThat(encoder.waitedFor().stream().map(BatchSchedulerTest::lengths))
+                .containsExactly(List.of(3));
+    }
+
     @Test
     void tokensAndPaddedPairsAreLimited() {
         FakeEncoder encoder = new FakeEncoder(new Encoder.Limits(10, 75, 1), HIDDEN_SIZE, steps);

@@ -30,6 +30,7 @@ final class FakeEncoder implements Encoder {
     private final int hiddenSize;
     private final Executor worker;
     private final List<PackedBatch> batches = Collections.synchronizedList(new ArrayList<>());
+    private final List<PackedBatch> waitedFor = Collections.synchronizedList(new ArrayList<>());
     private final AtomicInteger underWay = new AtomicInteger();
     private final AtomicInteger mostUnderWay = new AtomicInteger();
     private final AtomicInteger openBlocks = new AtomicInteger();
@@ -69,6 +70,17 @@ final class FakeEncoder implements Encoder {
 
     boolean isClosed() {
         return closed;
+    }
+
+    @Override
+    public Submission submitWaiting(PackedBatch batch, OutputRequest request) {
+        waitedFor.add(batch);
+        return submit(batch, request);
+    }
+
+    /** The batches whose callers waited for nothing else. */
+    List<PackedBatch> waitedFor() {
+        return List.copyOf(waitedFor);
     }
 
     @Override
