@@ -7,6 +7,7 @@ import io.embed4j.Precision;
 import io.embed4j.core.math.PoolingHead;
 import io.embed4j.cpu.EncoderSession.IntTensor;
 import io.embed4j.cpu.graph.EncoderGraph;
+import io.embed4j.cpu.graph.EncoderGraph.Rows;
 import io.embed4j.cpu.graph.LinearSite;
 import io.embed4j.cpu.graph.Quantization;
 import io.embed4j.spec.DType;
@@ -37,15 +38,21 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.ReadWriteLock;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
 
 /**
  * One encoder on the CPU: as many worker threads as cores, each running whole batches on one shared session, so that
- * cores never wait for each other within a batch. A single text that finds the encoder idle goes to a second session
- * instead, in which all cores share the run; it is made when the first such text comes.
+ * cores never wait for each other within a batch. A single text whose caller waits for it and finds the encoder idle
+ * runs on the caller's thread in a second session, in which all cores share the run and nothing is padded; it is made when
+ * the first such text comes.
  */
 final class CpuEncoder implements Encoder {
     /** Beyond about a thousand tokens a batch no longer fits the caches and gets slower per token. */
     private static final int DEFAULT_BATCH_TOKENS = 1024;
+
+    /** Two batches of so few tokens on two cores still take less time than both in one. */
+    private static final int MIN_BATCH_TOKENS = 16;
 
     /** Attention holds A * B * S^2 scores; batches of long rows are kept small by this. */
     private static final long MAX_SCORE_BYTES = 64L << 20;
@@ -61,7 +68,12 @@ final class CpuEncoder implements Encoder {
     private final Map<SessionKey, EncoderSession> sessions = new ConcurrentHashMap<>();
     private final AtomicInteger batchesUnderWay = new AtomicInteger();
 
-    private record SessionKey(List<Integer> outputLayers, int threads) {}
+    /** Held for reading while a batch runs on its caller's thread, for writing while the sessions are freed. */
+    private final ReadWriteLock life = new ReentrantReadWriteLock();
+
+    private boolean closed;
+
+    private record SessionKey(List<Integer> outputLayers, Rows rows) {}
 
     CpuEncoder(EncoderSpec spec, WeightSource weights, EncoderOptions options, MemoryLedger.Reservation reservation) {
         this.spec = spec;
@@ -73,7 +85,7 @@ final class CpuEncoder implements Encoder {
                 : Optional.empty();
         this.head = new PoolingHead(spec, weights);
         this.reservation = reservation;
-        session(lastLayer(), 1);
+        session(lastLayer(), Rows.ANY);
         this.workers = Executors.newFixedThreadPool(limits.concurrentBatches(), task -> {
             Thread thread = new Thread(task, "embed4j-cpu-" + options.tenant());
             thread.setDaemon(true);
@@ -89,7 +101,8 @@ final class CpuEncoder implements Encoder {
         long pairs = Math.max(
                 MAX_SCORE_BYTES / DType.FP32.bytes() / heads,
                 (long) options.maxTokensPerText() * options.maxTokensPerText());
-        return new Limits(tokens, pairs, Runtime.getRuntime().availableProcessors());
+        return new Limits(
+                tokens, pairs, Runtime.getRuntime().availableProcessors(), Math.min(MIN_BATCH_TOKENS, tokens));
     }
 
     @Override
@@ -99,15 +112,11 @@ final class CpuEncoder implements Encoder {
 
     @Override
     public Submission submit(PackedBatch batch, OutputRequest request) {
-        if (!limits.admits(batch.rows(), batch.tokens(), batch.longestRow())) {
-            throw new IllegalArgumentException("A batch of " + batch.rows() + " rows, " + batch.tokens()
-                    + " tokens, longest row " + batch.longestRow() + " exceeds " + limits + ".");
-        }
+        requireAdmitted(batch);
         CompletableFuture<VectorBlock> result = new CompletableFuture<>();
-        boolean alone = batchesUnderWay.getAndIncrement() == 0 && batch.rows() == 1;
-        int threads = alone ? limits.concurrentBatches() : 1;
+        batchesUnderWay.incrementAndGet();
         try {
-            workers.execute(() -> run(batch, request, threads, result));
+            workers.execute(() -> run(batch, request, Rows.ANY, result));
         } catch (RejectedExecutionException e) {
             batchesUnderWay.decrementAndGet();
             result.completeExceptionally(new EmbedderClosedException("The encoder is closed.", e));
@@ -115,14 +124,43 @@ final class CpuEncoder implements Encoder {
         return () -> result;
     }
 
-    private void run(PackedBatch batch, OutputRequest request, int threads, CompletableFuture<VectorBlock> result) {
+    /** A single text on an idle machine runs here and now, on all cores. */
+    @Override
+    public Submission submitWaiting(PackedBatch batch, OutputRequest request) {
+        boolean alone = batch.rows() == 1 && limits.concurrentBatches() > 1 && batchesUnderWay.compareAndSet(0, 1);
+        if (!alone) {
+            return submit(batch, request);
+        }
+        CompletableFuture<VectorBlock> result = new CompletableFuture<>();
+        life.readLock().lock();
+        try {
+            if (closed) {
+                batchesUnderWay.decrementAndGet();
+                result.completeExceptionally(new EmbedderClosedException("The encoder is closed."));
+            } else {
+                run(batch, request, Rows.ONE, result);
+            }
+        } finally {
+            life.readLock().unlock();
+        }
+        return () -> result;
+    }
+
+    private void requireAdmitted(PackedBatch batch) {
+        if (!limits.admits(batch.rows(), batch.tokens(), batch.longestRow())) {
+            throw new IllegalArgumentException("A batch of " + batch.rows() + " rows, " + batch.tokens()
+                    + " tokens, longest row " + batch.longestRow() + " exceeds " + limits + ".");
+        }
+    }
+
+    private void run(PackedBatch batch, OutputRequest request, Rows rows, CompletableFuture<VectorBlock> result) {
         VectorBlock block = null;
         Throwable failure = null;
         try {
             if (!result.isDone()) {
                 block = request instanceof OutputRequest.Tokens tokens
-                        ? encodeTokens(batch, tokens.layers(), threads)
-                        : pool(batch, (OutputRequest.Pooled) request, threads);
+                        ? encodeTokens(batch, tokens.layers(), rows)
+                        : pool(batch, (OutputRequest.Pooled) request, rows);
             }
         } catch (EmbedException e) {
             failure = e;
@@ -138,13 +176,13 @@ final class CpuEncoder implements Encoder {
         }
     }
 
-    private VectorBlock pool(PackedBatch batch, OutputRequest.Pooled request, int threads) {
-        FloatBuffer hidden = session(lastLayer(), threads).run(inputs(batch)).get(0);
+    private VectorBlock pool(PackedBatch batch, OutputRequest.Pooled request, Rows rows) {
+        FloatBuffer hidden = session(lastLayer(), rows).run(inputs(batch, rows)).get(0);
         return new HostBlock(request.dimension(), FloatBuffer.wrap(head.apply(batch, hidden, request)));
     }
 
-    private VectorBlock encodeTokens(PackedBatch batch, List<Integer> layers, int threads) {
-        List<FloatBuffer> hidden = session(layers, threads).run(inputs(batch));
+    private VectorBlock encodeTokens(PackedBatch batch, List<Integer> layers, Rows rows) {
+        List<FloatBuffer> hidden = session(layers, rows).run(inputs(batch, rows));
         if (hidden.size() == 1) {
             return new HostBlock(spec.hiddenSize(), hidden.get(0));
         }
@@ -158,13 +196,13 @@ final class CpuEncoder implements Encoder {
         return List.of(spec.layers().size());
     }
 
-    private EncoderSession session(List<Integer> outputLayers, int threads) {
+    private EncoderSession session(List<Integer> outputLayers, Rows rows) {
         return sessions.computeIfAbsent(
-                new SessionKey(outputLayers, threads),
+                new SessionKey(outputLayers, rows),
                 key -> OnnxRuntime.open(
-                        EncoderGraph.build(spec, weights, folder, quantization, key.outputLayers()),
+                        EncoderGraph.build(spec, weights, folder, quantization, key.outputLayers(), key.rows()),
                         folder,
-                        key.threads()));
+                        key.rows() == Rows.ONE ? limits.concurrentBatches() : 1));
     }
 
     /** Runs samples in fp32 and notes the largest magnitude of each channel that goes into each linear layer. */
@@ -179,7 +217,7 @@ final class CpuEncoder implements Encoder {
                 int[] positions = spec.embedding().positions().rows(row);
                 PackedBatch batch =
                         PackedBatch.of(List.of(row), List.of(new int[row.length]), List.of(positions), new int[1]);
-                List<FloatBuffer> outputs = session.run(inputs(batch));
+                List<FloatBuffer> outputs = session.run(inputs(batch, Rows.ANY));
                 calibration.outputBySite().forEach((site, output) -> {
                     FloatBuffer seen = outputs.get(output);
                     float[] largest = magnitudes.computeIfAbsent(site, key -> new float[seen.remaining()]);
@@ -192,17 +230,43 @@ final class CpuEncoder implements Encoder {
         return magnitudes;
     }
 
-    private Map<String, IntTensor> inputs(PackedBatch batch) {
+    private Map<String, IntTensor> inputs(PackedBatch batch, Rows rows) {
+        int tokens = batch.tokens();
+        int longest = batch.longestRow();
+        Map<String, IntTensor> inputs = new HashMap<>();
+        inputs.put(EncoderGraph.TOKEN_IDS, new IntTensor(ints(batch.tokenIds()), tokens));
+        inputs.put(EncoderGraph.ROW_LENGTHS, new IntTensor(rowLengths(batch), batch.rows()));
+        inputs.put(EncoderGraph.POSITIONS, new IntTensor(ints(batch.positions()), tokens));
+        if (spec.embedding().tokenTypes() > 0) {
+            inputs.put(EncoderGraph.TYPE_IDS, new IntTensor(ints(batch.typeIds()), tokens));
+        }
+        if (EncoderGraph.hasDistanceBias(spec)) {
+            inputs.put(EncoderGraph.DISTANCES, new IntTensor(distances(longest), longest, longest));
+        }
+        if (rows == Rows.ANY) {
+            putPadding(batch, inputs);
+        }
+        return inputs;
+    }
+
+    private static IntBuffer rowLengths(PackedBatch batch) {
+        IntBuffer lengths = ints(batch.rows());
+        for (int row = 0; row < batch.rows(); row++) {
+            lengths.put(row, batch.length(row));
+        }
+        return lengths;
+    }
+
+    /** Which token stands where once rows are padded to the longest, and back. */
+    private static void putPadding(PackedBatch batch, Map<String, IntTensor> inputs) {
         int rows = batch.rows();
         int tokens = batch.tokens();
         int longest = batch.longestRow();
         IntBuffer padIndex = ints(rows * longest);
         IntBuffer unpadIndex = ints(tokens);
-        IntBuffer rowLengths = ints(rows);
         for (int row = 0; row < rows; row++) {
             int first = batch.cuSeqLens()[row];
             int length = batch.length(row);
-            rowLengths.put(row, length);
             for (int i = 0; i < longest; i++) {
                 padIndex.put(row * longest + i, first + Math.min(i, length - 1));
             }
@@ -210,19 +274,8 @@ final class CpuEncoder implements Encoder {
                 unpadIndex.put(first + i, row * longest + i);
             }
         }
-        Map<String, IntTensor> inputs = new HashMap<>();
-        inputs.put(EncoderGraph.TOKEN_IDS, new IntTensor(ints(batch.tokenIds()), tokens));
-        inputs.put(EncoderGraph.POSITIONS, new IntTensor(ints(batch.positions()), tokens));
         inputs.put(EncoderGraph.PAD_INDEX, new IntTensor(padIndex, rows, longest));
         inputs.put(EncoderGraph.UNPAD_INDEX, new IntTensor(unpadIndex, tokens));
-        inputs.put(EncoderGraph.ROW_LENGTHS, new IntTensor(rowLengths, rows));
-        if (spec.embedding().tokenTypes() > 0) {
-            inputs.put(EncoderGraph.TYPE_IDS, new IntTensor(ints(batch.typeIds()), tokens));
-        }
-        if (EncoderGraph.hasDistanceBias(spec)) {
-            inputs.put(EncoderGraph.DISTANCES, new IntTensor(distances(longest), longest, longest));
-        }
-        return inputs;
     }
 
     /** Key minus query for each pair of places, moved up so that the smallest is 0. */
@@ -276,8 +329,14 @@ final class CpuEncoder implements Encoder {
                 interrupted = true;
             }
         }
-        sessions.values().forEach(EncoderSession::close);
-        sessions.clear();
+        life.writeLock().lock();
+        try {
+            closed = true;
+            sessions.values().forEach(EncoderSession::close);
+            sessions.clear();
+        } finally {
+            life.writeLock().unlock();
+        }
         reservation.close();
         if (interrupted) {
             Thread.currentThread().interrupt();

@@ -25,8 +25,8 @@ import java.util.stream.IntStream;
  * The encoder as an ONNX graph over packed tokens.
  *
  * <p>Everything runs on [T, H], without padding, but attention: its kernel wants [B, S], so queries, keys and values are
- * gathered into rows by {@link #PAD_INDEX} and the context is gathered back by {@link #UNPAD_INDEX}. The kernel,
- * ONNX Runtime's MultiHeadAttention, is told the length of each row and masks what is padding.
+ * gathered into rows by {@link #PAD_INDEX} and the context is gathered back by {@link #UNPAD_INDEX}, unless there is but
+ * one row. The kernel, ONNX Runtime's MultiHeadAttention, is told the length of each row and masks what is padding.
  *
  * <p>Weights are external data: regions of the model's own files, in their own layout (Gemm takes [out, in] and
  * [in, out]) and precision (a Cast that the session folds when it loads).
@@ -47,11 +47,24 @@ public final class EncoderGraph {
     /** [B] row lengths. */
     public static final String ROW_LENGTHS = "row_lengths";
 
+    /** What batches a graph takes. */
+    public enum Rows {
+        /** Any number of rows, padded for attention. */
+        ANY,
+        /**
+         * One row, which needs neither {@link #PAD_INDEX} nor {@link #UNPAD_INDEX}. Its length still goes to attention: the
+         * kernel without a mask is a little faster but differs in the last bit, and a text should have the same vector
+         * alone and in a batch.
+         */
+        ONE
+    }
+
     /** What is added to the scores of padding: the lowest float, so that their weight is exactly 0. */
     private static final float MASKED = -Float.MAX_VALUE;
 
     private final EncoderSpec spec;
     private final GraphWeights weights;
+    private final Rows rows;
     private Linear linear;
     private final OnnxGraph graph = new OnnxGraph();
     private final String unitGain = graph.floats("unit_gain", new float[] {1}, 1);
@@ -60,9 +73,10 @@ public final class EncoderGraph {
     /** What all layers add to their scores, [1, A, S, S]; "" for nothing. */
     private String distanceBias = "";
 
-    private EncoderGraph(EncoderSpec spec, WeightSource source, Path folder) {
+    private EncoderGraph(EncoderSpec spec, WeightSource source, Path folder, Rows rows) {
         this.spec = spec;
         this.weights = new GraphWeights(graph, source, folder);
+        this.rows = rows;
         this.linear = new FloatLinear(graph, source, weights);
     }
 
@@ -74,6 +88,7 @@ public final class EncoderGraph {
      * @param folder what external data is named relative to
      * @param quantization for linear layers in integers; empty for fp32
      * @param outputLayers hidden states to return, in order: 0 the embeddings, 1 to L behind a layer
+     * @param rows what batches it takes
      * @return an ONNX model whose outputs are {@code hidden_N} [T, H] fp32
      * @throws UnsupportedModelException if the spec has a feature that this graph cannot express; it names it
      */
@@ -82,9 +97,10 @@ public final class EncoderGraph {
             WeightSource weights,
             Path folder,
             Optional<Quantization> quantization,
-            List<Integer> outputLayers) {
+            List<Integer> outputLayers,
+            Rows rows) {
         requireSupported(spec);
-        EncoderGraph encoder = new EncoderGraph(spec, weights, folder);
+        EncoderGraph encoder = new EncoderGraph(spec, weights, folder, rows);
         quantization.ifPresent(chosen -> encoder.linear = new Int8Linear(encoder.graph, weights, chosen));
         encoder.write(outputLayers);
         return encoder.graph.toModel();
@@ -108,7 +124,7 @@ public final class EncoderGraph {
      */
     public static Calibration buildCalibration(EncoderSpec spec, WeightSource weights, Path folder) {
         requireSupported(spec);
-        EncoderGraph encoder = new EncoderGraph(spec, weights, folder);
+        EncoderGraph encoder = new EncoderGraph(spec, weights, folder, Rows.ANY);
         CalibratingLinear calibrating = new CalibratingLinear(encoder.graph, encoder.linear);
         encoder.linear = calibrating;
         encoder.write(List.of());
@@ -152,9 +168,11 @@ public final class EncoderGraph {
     private void write(List<Integer> outputLayers) {
         graph.input(TOKEN_IDS, DataType.INT32, "T");
         graph.input(POSITIONS, DataType.INT32, "T");
-        graph.input(PAD_INDEX, DataType.INT32, "B", "S");
-        graph.input(UNPAD_INDEX, DataType.INT32, "T");
         graph.input(ROW_LENGTHS, DataType.INT32, "B");
+        if (rows == Rows.ANY) {
+            graph.input(PAD_INDEX, DataType.INT32, "B", "S");
+            graph.input(UNPAD_INDEX, DataType.INT32, "T");
+        }
         if (spec.embedding().tokenTypes() > 0) {
             graph.input(TYPE_IDS, DataType.INT32, "T");
         }
@@ -212,8 +230,7 @@ public final class EncoderGraph {
                 Attribute.of("num_heads", attention.heads()),
                 Attribute.of("scale", (float) attention.scale()),
                 Attribute.of("mask_filter_value", MASKED));
-        String flat = graph.node("Reshape", List.of(context, graph.int64(-1, attention.projectionSize())));
-        String packed = graph.node("Gather", List.of(flat, UNPAD_INDEX), Attribute.of("axis", 0));
+        String packed = packed(context, attention.projectionSize());
         return linear(
                 packed, WeightRole.ATTENTION_OUTPUT, WeightRole.ATTENTION_OUTPUT_BIAS, attention.outputBias(), index);
     }
@@ -240,7 +257,15 @@ public final class EncoderGraph {
 
     /** [T, A * h] to [B, S, A * h]. */
     private String rows(String packed) {
-        return graph.node("Gather", List.of(packed, PAD_INDEX), Attribute.of("axis", 0));
+        return rows == Rows.ONE
+                ? graph.node("Unsqueeze", List.of(packed, graph.int64(0)))
+                : graph.node("Gather", List.of(packed, PAD_INDEX), Attribute.of("axis", 0));
+    }
+
+    /** [B, S, width] to [T, width]. */
+    private String packed(String rowsOfTokens, int width) {
+        String flat = graph.node("Reshape", List.of(rowsOfTokens, graph.int64(-1, width)));
+        return rows == Rows.ONE ? flat : graph.node("Gather", List.of(flat, UNPAD_INDEX), Attribute.of("axis", 0));
     }
 
     private String feedForward(String x, FeedForwardSpec feedForward, int index) {
