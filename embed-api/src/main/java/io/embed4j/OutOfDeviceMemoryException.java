@@ -31,6 +31,17 @@ public class OutOfDeviceMemoryException extends EmbedException {
     }
 
     /**
+     * With the report and what the device said, for memory that was free when it was asked for and then was not.
+     *
+     * @param report the arithmetic behind the refusal
+     * @param cause the device's refusal
+     */
+    public OutOfDeviceMemoryException(FitReport report, Throwable cause) {
+        super(HelpTopic.OUT_OF_DEVICE_MEMORY, report.toString(), cause);
+        this.report = report;
+    }
+
+    /**
      * Returns the arithmetic behind the refusal.
      *
      * @return bytes needed, free and total

@@ -72,7 +72,8 @@ public final class CoreEmbedderFactory implements EmbedderFactory {
     public FitReport fit(EmbedderOptions options) {
         ModelDefinition model = ModelLoader.load(options.model());
         try (OpenDevices.Lease lease = lease(options.device())) {
-            return FitPlanner.report(model, lease.device(), encoderOptions(options, model, lease.device()));
+            return FitPlanner.report(
+                    model.spec(), model.weights(), lease.device(), encoderOptions(options, model, lease.device()));
         }
     }
 

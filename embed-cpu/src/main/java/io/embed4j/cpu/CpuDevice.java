@@ -4,7 +4,7 @@ package io.embed4j.cpu;
 import io.embed4j.DeviceInfo;
 import io.embed4j.Precision;
 import io.embed4j.UnsupportedModelException;
-import io.embed4j.core.device.HostMemoryLedger;
+import io.embed4j.core.device.LiveMemoryLedger;
 import io.embed4j.core.index.PlainIndexShard;
 import io.embed4j.cpu.graph.EncoderGraph;
 import io.embed4j.spec.DType;
@@ -27,7 +27,7 @@ final class CpuDevice implements Device {
 
     CpuDevice(DeviceInfo info) {
         this.info = info;
-        this.memory = new HostMemoryLedger(info.id(), info.totalBytes(), HostMemory::freeBytes);
+        this.memory = new LiveMemoryLedger(info.id(), info.totalBytes(), HostMemory::freeBytes);
     }
 
     @Override

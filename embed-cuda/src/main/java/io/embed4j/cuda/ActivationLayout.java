@@ -28,6 +28,9 @@ final class ActivationLayout {
 
     private static final int MIN_OUTPUT_ROWS = 64;
 
+    /** A quarter of a gigabyte; as much again is pinned in host memory. */
+    private static final int MAX_OUTPUT_FLOATS = 1 << 26;
+
     /** The text head works in the wide place, which must hold a few rows of six pooling modes beside each other. */
     private static final int MIN_HEAD_NUMBERS = 2 * 6 * 16;
 
@@ -53,7 +56,7 @@ final class ActivationLayout {
                 layers.stream().mapToInt(LayerWidths::feedForwardStride).max().orElseThrow();
         int attended = layers.stream().mapToInt(LayerWidths::attended).max().orElseThrow();
         int outputRows = Math.max(MIN_OUTPUT_ROWS, maxTokens / TOKENS_PER_OUTPUT_ROW);
-        outputFloats = Math.multiplyExact(outputRows, hiddenWidth);
+        outputFloats = hiddenWidth * Math.min(outputRows, MAX_OUTPUT_FLOATS / hiddenWidth);
         long column = (long) maxTokens * type.bytes();
         wideBytes = Math.max(
                 column * Math.max(queryKeyValue, feedForward),

@@ -4,7 +4,7 @@ package io.embed4j.cuda;
 /** Places in one piece of memory, one behind the other, each aligned for the widest loads. */
 final class ArenaLayout {
     /** What cuMemAlloc gives, and what cuBLAS and 16-byte loads want at least. */
-    private static final int ALIGNMENT = 256;
+    static final int ALIGNMENT = 256;
 
     private long bytes;
 

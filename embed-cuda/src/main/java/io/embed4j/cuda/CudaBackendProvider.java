@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.embed4j.cuda;
 
+import io.embed4j.DeviceInfo;
 import io.embed4j.DeviceUnavailableException;
+import io.embed4j.cuda.natives.CudaLibraries;
 import io.embed4j.cuda.natives.CudaProbe;
 import io.embed4j.spi.BackendProvider;
 import io.embed4j.spi.Device;
@@ -9,14 +11,9 @@ import io.embed4j.spi.DeviceId;
 import io.embed4j.spi.DeviceProbe;
 import java.util.List;
 
-/**
- * Finds CUDA devices, and in this version runs nothing on them and says so: {@code cuda:0} is refused with a reason and
- * {@code auto} takes the CPU.
- */
+/** The NVIDIA GPUs of this machine. */
 public final class CudaBackendProvider implements BackendProvider {
     private static final String NAME = "cuda";
-    private static final String PROBLEM = "This version of embed4j does not run models on NVIDIA GPUs yet.";
-    private static final String REMEDY = "Use the device cpu, or auto.";
 
     /** For {@link java.util.ServiceLoader}. */
     public CudaBackendProvider() {}
@@ -33,13 +30,18 @@ public final class CudaBackendProvider implements BackendProvider {
 
     @Override
     public List<DeviceProbe> probe() {
-        return CudaProbe.devices().stream()
-                .map(found -> found.device().isPresent() ? DeviceProbe.unusable(found.id(), PROBLEM, REMEDY) : found)
-                .toList();
+        return CudaProbe.devices();
     }
 
     @Override
     public Device open(DeviceId id) {
-        throw new DeviceUnavailableException("The device \"" + id + "\" cannot be used: " + PROBLEM + " " + REMEDY);
+        DeviceProbe found = probe().stream()
+                .filter(probe -> probe.id().equals(id))
+                .findFirst()
+                .orElseThrow(() -> new DeviceUnavailableException("The device \"" + id + "\" does not exist."));
+        DeviceInfo info = found.device()
+                .orElseThrow(() -> new DeviceUnavailableException(
+                        "The device \"" + id + "\" cannot be used: " + found.problem() + " " + found.remedy()));
+        return CudaDevice.open(info, id.ordinal(), CudaLibraries.load());
     }
 }

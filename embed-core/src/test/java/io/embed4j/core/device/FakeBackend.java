@@ -76,7 +76,7 @@ public record FakeBackend(
 
         @Override
         public MemoryLedger memory() {
-            return new HostMemoryLedger(id.toString(), 2000, () -> freeBytes);
+            return new LiveMemoryLedger(id.toString(), 2000, () -> freeBytes);
         }
 
         @Override

@@ -25,7 +25,8 @@ class FitPlannerTest {
     private static FitReport report(IntFunction<MemoryPlan> planByBudget, long freeBytes, int budget) {
         FakeBackend backend = new FakeBackend(planByBudget, freeBytes);
         try (Device device = backend.open(new DeviceId("fake", 0))) {
-            return FitPlanner.report(MODEL, device, new EncoderOptions("m", Precision.FP32, 40, budget, List.of()));
+            EncoderOptions options = new EncoderOptions("model", Precision.FP32, 40, budget, List.of());
+            return FitPlanner.report(MODEL.spec(), MODEL.weights(), device, options);
         }
     }
 

@@ -9,12 +9,12 @@ import io.embed4j.spi.MemoryLedger;
 import io.embed4j.spi.MemoryPlan;
 import org.junit.jupiter.api.Test;
 
-class HostMemoryLedgerTest {
+class LiveMemoryLedgerTest {
     private static final long GIB = 1L << 30;
 
     @Test
     void reservationsAreSummedAndGivenBackOnce() {
-        MemoryLedger ledger = new HostMemoryLedger("cpu", 16 * GIB, () -> 8 * GIB);
+        MemoryLedger ledger = new LiveMemoryLedger("cpu", 16 * GIB, () -> 8 * GIB);
         MemoryPlan plan = new MemoryPlan(GIB, 10, 5);
         MemoryLedger.Reservation first = ledger.reserve("a", plan);
         MemoryLedger.Reservation second = ledger.reserve("b", new MemoryPlan(7, 0, 0));
@@ -31,7 +31,7 @@ class HostMemoryLedgerTest {
     @Test
     void whatIsFreeIsAskedEveryTime() {
         long[] free = {GIB};
-        MemoryLedger ledger = new HostMemoryLedger("cpu", 16 * GIB, () -> free[0]);
+        MemoryLedger ledger = new LiveMemoryLedger("cpu", 16 * GIB, () -> free[0]);
         ledger.reserve("exactly what is free", new MemoryPlan(GIB, 0, 0)).close();
         free[0] = GIB - 1;
         assertThat(ledger.freeBytes()).isEqualTo(GIB - 1);
@@ -42,7 +42,7 @@ class HostMemoryLedgerTest {
 
     @Test
     void aRefusalHasTheNumbersAndTheRemedy() {
-        MemoryLedger ledger = new HostMemoryLedger("cpu", 16 * GIB, () -> 3 * GIB / 2);
+        MemoryLedger ledger = new LiveMemoryLedger("cpu", 16 * GIB, () -> 3 * GIB / 2);
         assertThatThrownBy(() -> ledger.reserve("bge-large", new MemoryPlan(2 * GIB, GIB, GIB / 4)))
                 .isInstanceOf(EmbedException.class)
                 .hasMessage("bge-large needs 3.25 GiB but cpu has 1.50 GiB free of 16.00. Close other models or lower"

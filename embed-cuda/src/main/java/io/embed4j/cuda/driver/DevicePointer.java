@@ -2,6 +2,7 @@
 package io.embed4j.cuda.driver;
 
 import jcuda.driver.CUdeviceptr;
+import org.jspecify.annotations.Nullable;
 
 /** An address in device memory. Whoever allocated it frees it; a pointer owns nothing. */
 public final class DevicePointer extends CUdeviceptr {
@@ -25,5 +26,16 @@ public final class DevicePointer extends CUdeviceptr {
     /** The address as kernels see it. */
     public long address() {
         return getNativePointer() + getByteOffset();
+    }
+
+    /** JCuda compares where the allocation begins; two pointers into it are not the same. */
+    @Override
+    public boolean equals(@Nullable Object other) {
+        return other instanceof DevicePointer pointer && pointer.address() == address();
+    }
+
+    @Override
+    public int hashCode() {
+        return Long.hashCode(address());
     }
 }

@@ -17,7 +17,7 @@ import java.util.function.LongSupplier;
  * counts as free with the operating system, so two tenants loading at once may together be promised too much; on the
  * CPU the system then swaps rather than fails.
  */
-public final class HostMemoryLedger implements MemoryLedger {
+public final class LiveMemoryLedger implements MemoryLedger {
     private final String device;
     private final long totalBytes;
     private final LongSupplier freeBytes;
@@ -30,7 +30,7 @@ public final class HostMemoryLedger implements MemoryLedger {
      * @param totalBytes memory of the device
      * @param freeBytes asked at every use
      */
-    public HostMemoryLedger(String device, long totalBytes, LongSupplier freeBytes) {
+    public LiveMemoryLedger(String device, long totalBytes, LongSupplier freeBytes) {
         this.device = device;
         this.totalBytes = totalBytes;
         this.freeBytes = freeBytes;

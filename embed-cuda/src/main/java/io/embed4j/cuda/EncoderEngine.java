@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.embed4j.cuda;
+
+import io.embed4j.core.device.HostVectors;
+import io.embed4j.cuda.driver.CudaContext;
+import io.embed4j.cuda.driver.CudaEvent;
+import io.embed4j.cuda.driver.CudaException;
+import io.embed4j.cuda.driver.CudaStream;
+import io.embed4j.cuda.driver.DeviceMemory;
+import io.embed4j.cuda.driver.DevicePointer;
+import io.embed4j.cuda.driver.Gemm;
+import io.embed4j.cuda.driver.KernelModule;
+import io.embed4j.cuda.driver.PinnedMemory;
+import io.embed4j.spec.EncoderSpec;
+import io.embed4j.spec.PoolingMode;
+import io.embed4j.spi.OutputRequest;
+import io.embed4j.spi.PackedBatch;
+import io.embed4j.spi.VectorBlock;
+import io.embed4j.spi.WeightSource;
+import java.nio.FloatBuffer;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * An encoder's memory, streams and launches. Copies in, computing and copies out have a stream each; events keep a batch
+ * in order across them, and let different batches overlap.
+ *
+ * <p>Starting is for one thread at a time; finishing may go on beside it.
+ */
+final class EncoderEngine implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(EncoderEngine.class);
+
+    /** Kernels of a warp a row take rows by four: what is worked on in pieces must be cut there. */
+    private static final int ROWS_TOGETHER = 4;
+
+    private final EncoderSpec spec;
+    private final ActivationLayout activations;
+    private final DevicePointer activationBase;
+    private final Resources resources = new Resources();
+    private final CudaStream copyIn;
+    private final CudaStream compute;
+    private final CudaStream copyOut;
+    private final EncoderProgram program;
+    private final TextHead head;
+    private final Kernels kernels;
+    private final LaunchGraphs graphs;
+    private final Slot[] slots = new Slot[ActivationLayout.SLOTS];
+
+    /** What a batch under way has for itself. */
+    private record Slot(
+            PinnedMemory inputs, PinnedMemory outputs, CudaEvent uploaded, CudaEvent computed, CudaEvent downloaded) {}
+
+    /**
+     * A batch whose work is queued.
+     *
+     * @param task what was asked for
+     * @param slot which slot it is in
+     * @param dimension width of its vectors
+     * @param numbers how many the slot's output will hold
+     * @param early vectors that were copied out in pieces already; empty if they are in the slot's output
+     */
+    record Running(CudaEncoder.Task task, int slot, int dimension, int numbers, Optional<float[]> early) {}
+
+    /**
+     * Allocates everything and loads the weights.
+     *
+     * @throws CudaException if a call of the driver fails, for instance for lack of memory; nothing is left behind
+     */
+    EncoderEngine(
+            CudaContext context,
+            KernelModule module,
+            int computeCapability,
+            EncoderSpec spec,
+            WeightSource weights,
+            EncoderArena arena) {
+        this.spec = spec;
+        this.activations = arena.activations();
+        try {
+            long bytes = arena.memoryPlan().totalBytes();
+            DevicePointer base = resources.add(new DeviceMemory(context, bytes)).pointer();
+            activationBase = base.plus(arena.activationOffset());
+            copyIn = resources.add(new CudaStream(context));
+            compute = resources.add(new CudaStream(context));
+            copyOut = resources.add(new CudaStream(context));
+            kernels = resources.add(new Kernels(context, module, compute));
+            Gemm gemm = resources.add(new Gemm(context, compute, base.plus(arena.cublasOffset()), arena.cublasBytes()));
+            for (int i = 0; i < slots.length; i++) {
+                slots[i] = new Slot(
+                        resources.add(new PinnedMemory(context, BatchInputs.bytes(activations.maxTokens()))),
+                        resources.add(new PinnedMemory(context, activations.outputFloats() * Float.BYTES)),
+                        resources.add(new CudaEvent(context)),
+                        resources.add(new CudaEvent(context)),
+                        resources.add(new CudaEvent(context)));
+            }
+            try (WeightLoader loader = new WeightLoader(
+                    context,
+                    spec,
+                    weights,
+                    arena.weights(),
+                    base,
+                    activationBase,
+                    activations.bytes(),
+                    compute,
+                    kernels)) {
+                loader.load();
+            }
+            program = new EncoderProgram(spec, arena, base, computeCapability, kernels, gemm);
+            for (AttentionKernel kernel : program.attentionKernels()) {
+                module.kernel(kernel.name()).allowSharedBytes(kernel.sharedBytes());
+            }
+            head = new TextHead(spec, arena, base, kernels, gemm);
+            graphs = resources.add(new LaunchGraphs(compute, activations.maxTokens()));
+        } catch (RuntimeException | Error e) {
+            resources.close();
+            throw e;
+        }
+    }
+
+    /**
+     * Queues a batch's copies and launches.
+     *
+     * @param task what is asked for
+     * @param slot a free one
+     */
+    Running start(CudaEncoder.Task task, int slot) {
+        if (task.request() instanceof OutputRequest.Pooled pooled) {
+            return startPooled(task, pooled, slot);
+        }
+        return startTokens(task, (OutputRequest.Tokens) task.request(), slot);
+    }
+
+    private Running startPooled(CudaEncoder.Task task, OutputRequest.Pooled request, int slot) {
+        PackedBatch batch = task.batch();
+        boolean pruned = TextHead.takesOneToken(request);
+        boolean lastTokens = request.pooling().modes().get(0) == PoolingMode.LAST_TOKEN;
+        int textsAtOnce = Math.min(head.textsAtOnce(request), activations.outputFloats() / request.dimension());
+        int numbers = Math.multiplyExact(batch.rows(), request.dimension());
+        LaunchGraphs.Bounds bounds = graphs.bounds(batch, textsAtOnce);
+        BatchInputs inputs = upload(batch, bounds, lastTokens, slot);
+        DevicePointer output = activationBase.plus(activations.outputs(slot));
+        if (batch.rows() <= textsAtOnce) {
+            graphs.run(bounds, request, slot, () -> {
+                EncoderProgram.Result result = program.run(inputs, pruned, (layer, hidden, rows) -> {});
+                head.run(result, inputs, request, 0, inputs.rowBound(), output);
+            });
+            download(slot, numbers);
+            return new Running(task, slot, request.dimension(), numbers, Optional.empty());
+        }
+        EncoderProgram.Result result = program.run(inputs, pruned, (layer, hidden, rows) -> {});
+        float[] vectors = new float[numbers];
+        int step = textsAtOnce / ROWS_TOGETHER * ROWS_TOGETHER;
+        for (int first = 0; first < batch.rows(); first += step) {
+            int texts = Math.min(step, batch.rows() - first);
+            head.run(result, inputs, request, first, texts, output);
+            fetch(slot, vectors, first * request.dimension(), texts * request.dimension());
+        }
+        return new Running(task, slot, request.dimension(), numbers, Optional.of(vectors));
+    }
+
+    private Running startTokens(CudaEncoder.Task task, OutputRequest.Tokens request, int slot) {
+        PackedBatch batch = task.batch();
+        BatchInputs inputs = upload(batch, LaunchGraphs.exactly(batch), false, slot);
+        DevicePointer output = activationBase.plus(activations.outputs(slot));
+        int width = spec.hiddenSize();
+        int tokensAtOnce = activations.outputFloats() / width / ROWS_TOGETHER * ROWS_TOGETHER;
+        int perLayer = Math.multiplyExact(batch.tokens(), width);
+        float[] vectors =
+                new float[Math.multiplyExact(perLayer, request.layers().size())];
+        program.run(inputs, false, (layer, hidden, rows) -> {
+            for (int place = 0; place < request.layers().size(); place++) {
+                if (request.layers().get(place) != layer) {
+                    continue;
+                }
+                for (int first = 0; first < batch.tokens(); first += tokensAtOnce) {
+                    int tokens = Math.min(tokensAtOnce, batch.tokens() - first);
+                    long from = (long) first * rows.stride() * rows.type().bytes();
+                    kernels.tokensToFp32(
+                            new Kernels.Rows(rows.type(), rows.count(), tokens, rows.width(), rows.stride()),
+                            output,
+                            hidden.plus(from));
+                    fetch(slot, vectors, place * perLayer + first * width, tokens * width);
+                }
+            }
+        });
+        return new Running(task, slot, width, vectors.length, Optional.of(vectors));
+    }
+
+    private BatchInputs upload(PackedBatch batch, LaunchGraphs.Bounds bounds, boolean lastTokens, int slot) {
+        BatchInputs inputs = new BatchInputs(
+                activationBase.plus(activations.inputs(slot)),
+                bounds.tokens(),
+                bounds.rows(),
+                program.queriesPerItem());
+        inputs.write(batch, lastTokens, slots[slot].inputs());
+        copyIn.upload(inputs.base(), slots[slot].inputs(), 0, inputs.bytes());
+        slots[slot].uploaded().record(copyIn);
+        compute.waitFor(slots[slot].uploaded());
+        return inputs;
+    }
+
+    private void download(int slot, int numbers) {
+        slots[slot].computed().record(compute);
+        copyOut.waitFor(slots[slot].computed());
+        copyOut.download(
+                slots[slot].outputs(), 0, activationBase.plus(activations.outputs(slot)), (long) numbers * Float.BYTES);
+        slots[slot].downloaded().record(copyOut);
+    }
+
+    /** Copies a piece out and waits for it: for outputs larger than their place. */
+    private void fetch(int slot, float[] target, int at, int numbers) {
+        download(slot, numbers);
+        slots[slot].downloaded().synchronize();
+        outputs(slot).get(target, at, numbers);
+    }
+
+    private FloatBuffer outputs(int slot) {
+        return slots[slot].outputs().buffer().asFloatBuffer();
+    }
+
+    /**
+     * Waits for a batch.
+     *
+     * @param batch the oldest that is running
+     * @return its vectors, in host memory
+     */
+    VectorBlock finish(Running batch) {
+        float[] vectors = batch.early().orElseGet(() -> {
+            slots[batch.slot()].downloaded().synchronize();
+            float[] values = new float[batch.numbers()];
+            outputs(batch.slot()).get(values);
+            return values;
+        });
+        return new HostVectors(batch.dimension(), FloatBuffer.wrap(vectors));
+    }
+
+    /** Waits for all that is queued, whatever comes of it: behind a failure, nobody may still write to the slots. */
+    void settle() {
+        for (CudaStream stream : new CudaStream[] {copyIn, compute, copyOut}) {
+            try {
+                stream.synchronize();
+            } catch (CudaException e) {
+                LOG.debug("A stream ended with an error", e);
+            }
+        }
+    }
+
+    @Override
+    public void close() {
+        settle();
+        resources.close();
+    }
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.embed4j.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.embed4j.EmbedOptions;
+import io.embed4j.Embedder;
+import io.embed4j.FitReport;
+import io.embed4j.OutOfDeviceMemoryException;
+import io.embed4j.Precision;
+import io.embed4j.testkit.Bar;
+import io.embed4j.testkit.Fixture;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** What the plan says is what is allocated, no more, no less, and all of it is given back. */
+@RequiresDevice
+class DeviceMemoryUseTest {
+    private static final long GRANULE = 2L << 20;
+    private static final Fixture FIXTURE = Fixture.load("bert-h48-a2");
+    private final EmulatedDevice device = new EmulatedDevice();
+
+    @AfterEach
+    void restore() {
+        device.close();
+    }
+
+    private static Embedder.Builder builder() {
+        return Embedder.builder().model(FIXTURE.model()).device("cuda:0");
+    }
+
+    @ParameterizedTest
+    @EnumSource(
+            value = Precision.class,
+            names = {"FP32", "FP16", "BF16"})
+    void whatIsPredictedIsAllocatedToTheByte(Precision precision) {
+        for (int budget : List.of(40, 41, 999, 16_384)) {
+            Embedder.Builder builder = builder().precision(precision).maxBatchTokens(budget);
+            FitReport report = builder.fit();
+            long before = device.usedBytes();
+            long live = device.liveAllocations();
+            try (Embedder embedder = builder.build()) {
+                assertThat(device.usedBytes() - before).isEqualTo(report.neededBytes());
+                embedder.embed(FIXTURE.texts());
+                assertThat(device.usedBytes() - before).isEqualTo(report.neededBytes());
+            }
+            assertThat(device.usedBytes()).isEqualTo(before);
+            assertThat(device.liveAllocations()).isEqualTo(live);
+        }
+    }
+
+    @Test
+    void nothingIsAllocatedWhileBatchesRun() {
+        try (Embedder embedder = builder().build()) {
+            for (int round = 0; round < 3; round++) {
+                embedder.embed(FIXTURE.texts());
+            }
+            long calls = device.memoryCalls();
+            for (int round = 0; round < 3; round++) {
+                embedder.embed(FIXTURE.texts());
+                embedder.embed(
+                        FIXTURE.texts().subList(0, 3), EmbedOptions.defaults().withDimension(7));
+                embedder.embedTokens(FIXTURE.texts());
+            }
+            assertThat(device.memoryCalls()).isEqualTo(calls);
+        }
+    }
+
+    @Test
+    void itRunsInJustThePredictedMemoryAndIsRefusedInLess() {
+        long needed = builder().fit().neededBytes();
+        device.memorySize(device.usedBytes() + needed);
+        try (Embedder embedder = builder().build()) {
+            Bar.Worst worst = new Bar.Worst();
+            for (int row = 0; row < 32; row++) {
+                float[] vector = embedder.embed(FIXTURE.texts().get(row)).vector(0);
+                worst.add(Bar.unitError(vector, FIXTURE.vectors()[row]), "text " + row);
+            }
+            worst.mustPass("in just the predicted memory", Bar.of(FIXTURE, Precision.FP32));
+        }
+        device.memorySize(device.usedBytes() + needed - GRANULE);
+        long calls = device.memoryCalls();
+        assertThatThrownBy(() -> builder().build())
+                .isInstanceOfSatisfying(OutOfDeviceMemoryException.class, e -> {
+                    FitReport report = e.report();
+                    assertThat(report.neededBytes()).isEqualTo(needed);
+                    assertThat(report.freeBytes()).isEqualTo(needed - GRANULE);
+                    assertThat(report.verdict()).isEqualTo(FitReport.Verdict.FITS_WITH_REMEDY);
+                    assertThat(report.remedy())
+                            .isEqualTo("Lower maxBatchTokens to " + report.largestTokenBudget() + ".");
+                })
+                .hasMessageContaining("cuda:0 has");
+        assertThat(device.memoryCalls() - calls)
+                .as("allocations of the refused model")
+                .isZero();
+        int largest = builder().fit().largestTokenBudget();
+        try (Embedder embedder = builder().maxBatchTokens(largest).build()) {
+            assertThat(embedder.embed("a ferry").size()).isEqualTo(1);
+        }
+        assertThatThrownBy(() -> builder().maxBatchTokens(largest + 1).build())
+                .isInstanceOf(OutOfDeviceMemoryException.class);
+    }
+
+    @Test
+    void twoModelsShareOneAccount() {
+        long needed = builder().fit().neededBytes();
+        device.memorySize(device.usedBytes() + 2 * needed - 1);
+        try (Embedder first = builder().build()) {
+            assertThatThrownBy(() -> builder().build()).isInstanceOf(OutOfDeviceMemoryException.class);
+            assertThat(first.embed("still here").size()).isEqualTo(1);
+        }
+        try (Embedder again = builder().build()) {
+            assertThat(again.embed("room again").size()).isEqualTo(1);
+        }
+    }
+}
