@@ -3,7 +3,7 @@ package io.embed4j.cli;
 
 import io.embed4j.DeviceInfo;
 import io.embed4j.Precision;
-import io.embed4j.core.device.HostMemoryLedger;
+import io.embed4j.core.device.LiveMemoryLedger;
 import io.embed4j.spec.DType;
 import io.embed4j.spec.EncoderSpec;
 import io.embed4j.spi.BackendProvider;
@@ -61,7 +61,7 @@ public final class ConstantTimeBackend implements BackendProvider {
     }
 
     private static final class IdleDevice implements Device {
-        private final MemoryLedger memory = new HostMemoryLedger(DEVICE, 1L << 30, () -> 1L << 30);
+        private final MemoryLedger memory = new LiveMemoryLedger(DEVICE, 1L << 30, () -> 1L << 30);
 
         @Override
         public DeviceInfo info() {

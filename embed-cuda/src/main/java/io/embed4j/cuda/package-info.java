@@ -1,4 +1,10 @@
-/** The CUDA backend. So far it finds devices, and says that it cannot run models on them yet. */
+/**
+ * The CUDA backend: encoders on NVIDIA GPUs.
+ *
+ * <p>{@link io.embed4j.cuda.EncoderArena} plans an encoder's memory, {@link io.embed4j.cuda.EncoderProgram} is its forward
+ * pass as launches, {@link io.embed4j.cuda.EncoderEngine} its memory and streams, {@link io.embed4j.cuda.CudaEncoder} its
+ * life among threads.
+ */
 @NullMarked
 package io.embed4j.cuda;
 
