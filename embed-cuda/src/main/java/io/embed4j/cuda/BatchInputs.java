@@ -26,9 +26,10 @@ import java.util.Arrays;
  * @param base where shape begins
  * @param tokenBound no more tokens than this
  * @param rowBound no more rows than this
+ * @param longestBound no row is longer than this
  * @param queriesPerItem queries of one item of work
  */
-record BatchInputs(DevicePointer base, int tokenBound, int rowBound, int queriesPerItem) {
+record BatchInputs(DevicePointer base, int tokenBound, int rowBound, int longestBound, int queriesPerItem) {
     private static final int HEADER = 64;
     private static final int SECTION_MULTIPLE = 64;
 

@@ -25,9 +25,14 @@ import io.embed4j.spi.MemoryLedger;
 import io.embed4j.spi.MemoryPlan;
 import io.embed4j.spi.WeightSource;
 import java.util.List;
+import java.util.Objects;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** One GPU: its context, the kernels loaded on it, and the account of its memory. */
 final class CudaDevice implements Device {
+    private static final Logger LOG = LoggerFactory.getLogger(CudaDevice.class);
+
     /** Tensor cores multiply bf16 from here on. */
     private static final int FIRST_WITH_BF16 = 80;
 
@@ -59,8 +64,7 @@ final class CudaDevice implements Device {
         Resources resources = new Resources();
         try {
             CudaContext context = resources.add(new CudaContext(ordinal));
-            byte[] image = KernelImages.image(libraries.driverVersion(), context.computeCapability());
-            KernelModule module = resources.add(new KernelModule(context, image));
+            KernelModule module = resources.add(load(context, libraries.driverVersion()));
             return new CudaDevice(info, context, resources, module);
         } catch (CudaException e) {
             resources.close();
@@ -72,6 +76,23 @@ final class CudaDevice implements Device {
             resources.close();
             throw e;
         }
+    }
+
+    /** Takes the first image that the driver does: one may refuse machine code and still compile PTX. */
+    private static KernelModule load(CudaContext context, int driverVersion) {
+        CudaException refusal = null;
+        for (KernelImages.Image image : KernelImages.ofThisJar().suitable(driverVersion, context.computeCapability())) {
+            try {
+                return new KernelModule(context, image.bytes());
+            } catch (CudaException e) {
+                if (!e.isRefusedImage()) {
+                    throw e;
+                }
+                LOG.warn("The driver refuses the kernels in {}: {}", image.file(), e.getMessage());
+                refusal = e;
+            }
+        }
+        throw Objects.requireNonNull(refusal);
     }
 
     @Override

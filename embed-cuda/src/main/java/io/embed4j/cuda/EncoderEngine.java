@@ -191,7 +191,8 @@ final class EncoderEngine implements AutoCloseable {
                 activationBase.plus(activations.inputs(slot)),
                 bounds.tokens(),
                 bounds.rows(),
-                program.queriesPerItem());
+                bounds.longest(),
+                program.queriesPerItem(bounds.longest()));
         inputs.write(batch, lastTokens, slots[slot].inputs());
         copyIn.upload(inputs.base(), slots[slot].inputs(), 0, inputs.bytes());
         slots[slot].uploaded().record(copyIn);

@@ -38,6 +38,7 @@ final class EncoderProgram {
     private final ActivationLayout activations;
     private final DevicePointer weightBase;
     private final DevicePointer activationBase;
+    private final int computeCapability;
     private final Kernels kernels;
     private final Gemm gemm;
     private final int hiddenStride;
@@ -49,7 +50,6 @@ final class EncoderProgram {
     private record Layer(
             LayerSpec spec,
             LayerWidths widths,
-            AttentionKernel attentionKernel,
             Scores scores,
             HeadPreparation preparation,
             DevicePointer queryKeyValue,
@@ -91,6 +91,7 @@ final class EncoderProgram {
         this.activations = arena.activations();
         this.weightBase = base;
         this.activationBase = base.plus(arena.activationOffset());
+        this.computeCapability = computeCapability;
         this.kernels = kernels;
         this.gemm = gemm;
         this.hiddenStride = LayerWidths.padded(spec.hiddenSize());
@@ -101,18 +102,17 @@ final class EncoderProgram {
                 0);
         this.finalNorm = norm(spec.finalNorm().orElse(null), WeightRole.FINAL_NORM_GAIN, WeightRole.FINAL_NORM_BIAS, 0);
         for (int i = 0; i < spec.layers().size(); i++) {
-            layers.add(layer(spec.layers().get(i), i, computeCapability));
+            layers.add(layer(spec.layers().get(i), i));
         }
     }
 
-    private Layer layer(LayerSpec layer, int index, int computeCapability) {
+    private Layer layer(LayerSpec layer, int index) {
         AttentionSpec attention = layer.attention();
         LayerWidths widths = weights.layers().get(index);
         boolean sandwich = layer.normPlacement() == NormPlacement.PRE_AND_POST;
         return new Layer(
                 layer,
                 widths,
-                AttentionKernel.choose(type, widths.attention().headStride(), computeCapability),
                 scores(attention),
                 preparation(attention, index),
                 required(WeightRole.QUERY, index),
@@ -185,14 +185,25 @@ final class EncoderProgram {
         return activationBase.plus(offset);
     }
 
-    /** Queries of one item of work; all layers' kernels take the same. */
-    int queriesPerItem() {
-        return layers.get(0).attentionKernel().queriesPerBlock();
+    /**
+     * Queries of one item of work.
+     *
+     * @param longestRow no row of the batch is longer
+     */
+    int queriesPerItem(int longestRow) {
+        return attentionKernel(layers.get(0), longestRow).queriesPerBlock();
     }
 
-    /** The attention kernels in use, to be allowed their shared memory. */
+    private AttentionKernel attentionKernel(Layer layer, int longestRow) {
+        return AttentionKernel.choose(type, layer.widths().attention().headStride(), computeCapability, longestRow);
+    }
+
+    /** The attention kernels in use, with the most shared memory that they may want. */
     List<AttentionKernel> attentionKernels() {
-        return layers.stream().map(Layer::attentionKernel).distinct().toList();
+        return layers.stream()
+                .map(layer -> attentionKernel(layer, Integer.MAX_VALUE / 2))
+                .distinct()
+                .toList();
     }
 
     /**
@@ -294,7 +305,7 @@ final class EncoderProgram {
             kernels.qkvBiasRotary(type, qkv, inputs, layer.preparation(), widths.attention());
         }
         kernels.attention(
-                layer.attentionKernel(),
+                attentionKernel(layer, inputs.longestBound()),
                 activation(activations.mixed()),
                 qkv,
                 inputs,

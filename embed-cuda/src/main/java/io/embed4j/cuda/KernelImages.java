@@ -94,18 +94,14 @@ final class KernelImages {
     }
 
     /**
-     * The image for a device, as the driver loads it.
+     * The images for a device, the best first. A driver that refuses one may take the next.
      *
      * @param driverVersion the CUDA version of the driver, 12020 for 12.2
      * @param computeCapability of the device, 80 for 8.0
+     * @return at least one
      * @throws DeviceUnavailableException if the device or the driver is too old
      */
-    static byte[] image(int driverVersion, int computeCapability) {
-        return ofThisJar().choose(driverVersion, computeCapability).bytes();
-    }
-
-    /** As {@link #image}, but which one. */
-    Image choose(int driverVersion, int computeCapability) {
+    List<Image> suitable(int driverVersion, int computeCapability) {
         List<Image> ofDevice =
                 images.stream().filter(image -> image.suits(computeCapability)).toList();
         if (ofDevice.isEmpty()) {
@@ -118,16 +114,18 @@ final class KernelImages {
         Comparator<Image> preference = Comparator.comparing(Image::kind)
                 .thenComparing(Image::computeCapability, Comparator.reverseOrder())
                 .thenComparing(Image::firstDriverVersion, Comparator.reverseOrder());
-        return ofDevice.stream()
+        List<Image> suitable = ofDevice.stream()
                 .filter(image -> image.firstDriverVersion() <= driverVersion)
-                .min(preference)
-                .orElseThrow(() -> new DeviceUnavailableException("The NVIDIA driver offers CUDA " + cuda(driverVersion)
-                        + ", and the kernels for compute capability " + decimal(computeCapability) + " need "
-                        + cuda(ofDevice.stream()
-                                .mapToInt(Image::firstDriverVersion)
-                                .min()
-                                .orElseThrow())
-                        + ". Install a newer driver, or use the device cpu."));
+                .sorted(preference)
+                .toList();
+        if (suitable.isEmpty()) {
+            int needed =
+                    ofDevice.stream().mapToInt(Image::firstDriverVersion).min().orElseThrow();
+            throw new DeviceUnavailableException("The NVIDIA driver offers CUDA " + cuda(driverVersion)
+                    + ", and the kernels for compute capability " + decimal(computeCapability) + " need "
+                    + cuda(needed) + ". Install a newer driver, or use the device cpu.");
+        }
+        return suitable;
     }
 
     List<Image> all() {

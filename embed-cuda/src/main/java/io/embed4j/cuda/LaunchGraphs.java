@@ -32,6 +32,7 @@ final class LaunchGraphs implements AutoCloseable {
     private static final int MAX_GRAPHS = 128;
     private static final int[] SMALL_BUCKETS = {16, 32, 64, 96, 128};
     private static final int STEPS_PER_DOUBLING = 8;
+    private static final int SHORT_ROW_STEP = 16;
 
     private final CudaStream stream;
     private final int maxTokens;
@@ -49,9 +50,10 @@ final class LaunchGraphs implements AutoCloseable {
      *
      * @param tokens no more tokens than this
      * @param rows no more rows than this
+     * @param longest no row is longer than this
      * @param exact whether the batch is just as large, so that there is nothing to record
      */
-    record Bounds(int tokens, int rows, boolean exact) {}
+    record Bounds(int tokens, int rows, int longest, boolean exact) {}
 
     /**
      * Starts without graphs.
@@ -66,7 +68,7 @@ final class LaunchGraphs implements AutoCloseable {
 
     /** The batch's own size. */
     static Bounds exactly(PackedBatch batch) {
-        return new Bounds(batch.tokens(), batch.rows(), true);
+        return new Bounds(batch.tokens(), batch.rows(), batch.longestRow(), true);
     }
 
     /**
@@ -79,7 +81,14 @@ final class LaunchGraphs implements AutoCloseable {
         int tokens = Math.min(maxTokens, bucket(batch.tokens()));
         int rows = Math.min(tokens, roundUpToPowerOfTwo(batch.rows()));
         boolean recorded = enabled && !outOfMemory && tokens <= MAX_TOKENS && rows <= maxRows;
-        return recorded ? new Bounds(tokens, rows, false) : exactly(batch);
+        return recorded ? new Bounds(tokens, rows, longest(batch), false) : exactly(batch);
+    }
+
+    /** Short rows in steps of what a warp takes; all others are alike. */
+    private int longest(PackedBatch batch) {
+        return batch.longestRow() > AttentionKernel.SHORT_ROW
+                ? maxTokens
+                : Math.toIntExact(ArenaLayout.roundUp(batch.longestRow(), SHORT_ROW_STEP));
     }
 
     private static int bucket(int tokens) {

@@ -62,7 +62,10 @@ final class KernelBench implements BeforeAllCallback, AfterEachCallback, AfterAl
         }
         CudaContext context = keep(ofTheClass, new CudaContext(0));
         CudaStream stream = keep(ofTheClass, new CudaStream(context));
-        byte[] image = KernelImages.image(libraries.driverVersion(), context.computeCapability());
+        byte[] image = KernelImages.ofThisJar()
+                .suitable(libraries.driverVersion(), context.computeCapability())
+                .get(0)
+                .bytes();
         KernelModule module = keep(ofTheClass, new KernelModule(context, image));
         device = new Device(context, stream, module, keep(ofTheClass, new KernelArguments(context)));
     }

@@ -36,8 +36,8 @@ class KernelImagesTest {
         "121, compute_80.ptx.gz, sm_120.cubin.gz",
     })
     void takesMachineCodeOfTheDeviceOrElsePtx(int computeCapability, String onCuda12, String onCuda13) {
-        assertThat(images.choose(CUDA_12_2, computeCapability).file()).isEqualTo(onCuda12);
-        assertThat(images.choose(CUDA_13_0, computeCapability).file()).isEqualTo(onCuda13);
+        assertThat(images.suitable(CUDA_12_2, computeCapability).get(0).file()).isEqualTo(onCuda12);
+        assertThat(images.suitable(CUDA_13_0, computeCapability).get(0).file()).isEqualTo(onCuda13);
     }
 
     @Test
@@ -45,13 +45,13 @@ class KernelImagesTest {
         KernelImages two = new KernelImages(
                 List.of(new Image("old", Kind.CUBIN, 80, CUDA_12_2), new Image("new", Kind.CUBIN, 80, CUDA_13_0)));
 
-        assertThat(two.choose(12_080, 86).file()).isEqualTo("old");
-        assertThat(two.choose(13_010, 86).file()).isEqualTo("new");
+        assertThat(two.suitable(12_080, 86).get(0).file()).isEqualTo("old");
+        assertThat(two.suitable(13_010, 86).get(0).file()).isEqualTo("new");
     }
 
     @Test
     void refusesAnOldDevice() {
-        assertThatThrownBy(() -> images.choose(CUDA_13_0, 70))
+        assertThatThrownBy(() -> images.suitable(CUDA_13_0, 70))
                 .isInstanceOf(DeviceUnavailableException.class)
                 .hasMessage("The device has compute capability 7.0, and the kernels need 7.5."
                         + " Use a newer device, or the device cpu.");
@@ -59,7 +59,7 @@ class KernelImagesTest {
 
     @Test
     void refusesAnOldDriver() {
-        assertThatThrownBy(() -> images.choose(11_040, 80))
+        assertThatThrownBy(() -> images.suitable(11_040, 80))
                 .isInstanceOf(DeviceUnavailableException.class)
                 .hasMessage("The NVIDIA driver offers CUDA 11.4, and the kernels for compute capability 8.0 need 12.2."
                         + " Install a newer driver, or use the device cpu.");

@@ -60,6 +60,15 @@ public final class CudaException extends EmbedException {
         return code == CUresult.CUDA_ERROR_OUT_OF_MEMORY;
     }
 
+    /** Whether the driver cannot make use of a kernel image, and might of another. */
+    public boolean isRefusedImage() {
+        return code == CUresult.CUDA_ERROR_INVALID_IMAGE
+                || code == CUresult.CUDA_ERROR_NO_BINARY_FOR_GPU
+                || code == CUresult.CUDA_ERROR_INVALID_PTX
+                || code == CUresult.CUDA_ERROR_UNSUPPORTED_PTX_VERSION
+                || code == CUresult.CUDA_ERROR_JIT_COMPILER_NOT_FOUND;
+    }
+
     /** Whether the context is lost: every later call on it will fail as well. */
     public boolean isSticky() {
         return (code >= FIRST_STICKY && code <= LAST_STICKY)
