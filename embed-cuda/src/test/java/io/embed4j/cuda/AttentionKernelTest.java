@@ -12,6 +12,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -65,6 +66,23 @@ class AttentionKernelTest {
                 new Case("slopes", new int[] {140, 7}, 2, 2, 64, new Rules(false, -1, false, 0, true, 0)),
                 new Case("softcap", new int[] {90, 7}, 2, 2, 64, new Rules(false, -1, false, 0, false, 20)),
                 new Case("all rules", new int[] {150, 33, 1}, 4, 2, 72, new Rules(true, 40, true, 30, true, 20)));
+    }
+
+    /** The longest rows there are, beside the shortest: minutes on the emulated device. */
+    static Stream<Case> longCases() {
+        return Stream.of(
+                new Case("8192 tokens", new int[] {8192, 1}, 1, 1, 8, Rules.NONE),
+                new Case(
+                        "8192 tokens, window", new int[] {3, 8192}, 2, 1, 64, new Rules(false, 64, false, 0, false, 0)),
+                new Case("8191 tokens, causal", new int[] {8191}, 1, 1, 16, new Rules(true, -1, false, 0, false, 0)));
+    }
+
+    @Tag("full")
+    @ParameterizedTest
+    @MethodSource("longCases")
+    void longRowsAreTheTextbooksToo(Case c) {
+        onlineSoftmaxIsTheTextbooks(c);
+        tensorCoresAgree(c);
     }
 
     @ParameterizedTest
