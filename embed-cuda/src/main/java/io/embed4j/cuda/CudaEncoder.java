@@ -149,7 +149,10 @@ final class CudaEncoder implements Encoder {
     /** A failure as callers are to see it; what is queued already is waited for. The lock is held. */
     private Throwable known(Task task, Throwable failure) {
         engine.settle();
-        if (failure instanceof CudaException cuda && cuda.isSticky() && lost == null) {
+        if (lost != null) {
+            return lost;
+        }
+        if (failure instanceof CudaException cuda && cuda.isSticky()) {
             lost = new EmbedException(
                     context + " was lost while " + tenant + " ran on it: " + cuda.getMessage()
                             + " Close this embedder and build a new one; if that fails too, restart the process.",
