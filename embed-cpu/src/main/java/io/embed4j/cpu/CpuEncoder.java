@@ -4,6 +4,7 @@ package io.embed4j.cpu;
 import io.embed4j.EmbedException;
 import io.embed4j.EmbedderClosedException;
 import io.embed4j.Precision;
+import io.embed4j.core.device.HostVectors;
 import io.embed4j.core.math.PoolingHead;
 import io.embed4j.cpu.EncoderSession.IntTensor;
 import io.embed4j.cpu.graph.EncoderGraph;
@@ -13,7 +14,6 @@ import io.embed4j.cpu.graph.Quantization;
 import io.embed4j.spec.DType;
 import io.embed4j.spec.EncoderSpec;
 import io.embed4j.spec.WeightShape;
-import io.embed4j.spi.DeviceId;
 import io.embed4j.spi.Encoder;
 import io.embed4j.spi.EncoderOptions;
 import io.embed4j.spi.MemoryLedger;
@@ -178,18 +178,18 @@ final class CpuEncoder implements Encoder {
 
     private VectorBlock pool(PackedBatch batch, OutputRequest.Pooled request, Rows rows) {
         FloatBuffer hidden = session(lastLayer(), rows).run(inputs(batch, rows)).get(0);
-        return new HostBlock(request.dimension(), FloatBuffer.wrap(head.apply(batch, hidden, request)));
+        return new HostVectors(request.dimension(), FloatBuffer.wrap(head.apply(batch, hidden, request)));
     }
 
     private VectorBlock encodeTokens(PackedBatch batch, List<Integer> layers, Rows rows) {
         List<FloatBuffer> hidden = session(layers, rows).run(inputs(batch, rows));
         if (hidden.size() == 1) {
-            return new HostBlock(spec.hiddenSize(), hidden.get(0));
+            return new HostVectors(spec.hiddenSize(), hidden.get(0));
         }
         FloatBuffer all = FloatBuffer.allocate(
                 hidden.stream().mapToInt(FloatBuffer::remaining).sum());
         hidden.forEach(all::put);
-        return new HostBlock(spec.hiddenSize(), all.flip());
+        return new HostVectors(spec.hiddenSize(), all.flip());
     }
 
     private List<Integer> lastLayer() {
@@ -341,31 +341,5 @@ final class CpuEncoder implements Encoder {
         if (interrupted) {
             Thread.currentThread().interrupt();
         }
-    }
-
-    /** Vectors in host memory. */
-    private record HostBlock(int dimension, FloatBuffer values) implements VectorBlock {
-        @Override
-        public int rows() {
-            return values.remaining() / dimension;
-        }
-
-        @Override
-        public DType type() {
-            return DType.FP32;
-        }
-
-        @Override
-        public DeviceId device() {
-            return DeviceId.CPU;
-        }
-
-        @Override
-        public void copyTo(FloatBuffer out) {
-            out.put(values.duplicate());
-        }
-
-        @Override
-        public void close() {}
     }
 }

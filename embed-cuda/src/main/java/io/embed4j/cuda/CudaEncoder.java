@@ -171,6 +171,7 @@ final class CudaEncoder implements Encoder {
     /** The finisher's life: wait for the oldest batch, start the next one, hand out vectors. */
     private void finishBatches() {
         try {
+            context.makeCurrent();
             for (EncoderEngine.Running batch = oldest(); batch != null; batch = oldest()) {
                 finish(batch);
             }
@@ -201,7 +202,6 @@ final class CudaEncoder implements Encoder {
         VectorBlock vectors = null;
         Throwable thrown = null;
         try {
-            context.makeCurrent();
             vectors = engine.finish(batch);
         } catch (RuntimeException | Error e) {
             thrown = e;

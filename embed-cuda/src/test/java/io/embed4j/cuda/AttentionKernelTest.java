@@ -74,7 +74,7 @@ class AttentionKernelTest {
                 new Case("8192 tokens", new int[] {8192, 1}, 1, 1, 8, Rules.NONE),
                 new Case(
                         "8192 tokens, window", new int[] {3, 8192}, 2, 1, 64, new Rules(false, 64, false, 0, false, 0)),
-                new Case("8191 tokens, causal", new int[] {8191}, 1, 1, 8, new Rules(true, -1, false, 0, false, 0)));
+                new Case("4099 tokens, causal", new int[] {4099}, 1, 1, 8, new Rules(true, -1, false, 0, false, 0)));
     }
 
     @Tag("full")
