@@ -3,7 +3,9 @@ package io.embed4j.cuda;
 
 import io.embed4j.spec.DType;
 import io.embed4j.spec.EncoderSpec;
+import io.embed4j.spec.HeadModule;
 import io.embed4j.spec.LayerSpec;
+import io.embed4j.spec.PoolingMode;
 import java.util.List;
 
 /**
@@ -31,8 +33,8 @@ final class ActivationLayout {
     /** A quarter of a gigabyte; as much again is pinned in host memory. */
     private static final int MAX_OUTPUT_FLOATS = 1 << 26;
 
-    /** The text head works in the wide place, which must hold a few rows of six pooling modes beside each other. */
-    private static final int MIN_HEAD_NUMBERS = 2 * 6 * 16;
+    /** However wide the text head, so many of its rows fit; it works in the wide place, from one half to the other. */
+    private static final int MIN_HEAD_ROWS = 16;
 
     private final int maxTokens;
     private final int outputFloats;
@@ -56,11 +58,12 @@ final class ActivationLayout {
                 layers.stream().mapToInt(LayerWidths::feedForwardStride).max().orElseThrow();
         int attended = layers.stream().mapToInt(LayerWidths::attended).max().orElseThrow();
         int outputRows = Math.max(MIN_OUTPUT_ROWS, maxTokens / TOKENS_PER_OUTPUT_ROW);
-        outputFloats = hiddenWidth * Math.min(outputRows, MAX_OUTPUT_FLOATS / hiddenWidth);
+        int headWidth = LayerWidths.padded(widestOfHead(spec));
+        outputFloats = Math.max(
+                MIN_HEAD_ROWS * headWidth, hiddenWidth * Math.min(outputRows, MAX_OUTPUT_FLOATS / hiddenWidth));
         long column = (long) maxTokens * type.bytes();
-        wideBytes = Math.max(
-                column * Math.max(queryKeyValue, feedForward),
-                (long) MIN_HEAD_NUMBERS * hiddenWidth * DType.FP32.bytes());
+        wideBytes =
+                Math.max(column * Math.max(queryKeyValue, feedForward), 2L * MIN_HEAD_ROWS * headWidth * Float.BYTES);
         int outWidth = Math.max(hiddenWidth, embeddingWidth);
         ArenaLayout arena = new ArenaLayout();
         hidden = arena.reserve(column * hiddenWidth);
@@ -73,6 +76,13 @@ final class ActivationLayout {
             outputs[slot] = arena.reserve((long) outputFloats * Float.BYTES);
         }
         bytes = arena.bytes();
+    }
+
+    /** All pooling modes beside each other, which any call may ask for, or the widest of the head's modules. */
+    private static int widestOfHead(EncoderSpec spec) {
+        return spec.head().stream()
+                .mapToInt(module -> module instanceof HeadModule.Dense dense ? dense.outputSize() : 0)
+                .reduce(PoolingMode.values().length * spec.hiddenSize(), Math::max);
     }
 
     private static boolean normsBefore(EncoderSpec spec) {

@@ -150,6 +150,11 @@ final class EncoderEngine implements AutoCloseable {
         EncoderProgram.Result result = program.run(inputs, pruned, (layer, hidden, rows) -> {});
         float[] vectors = new float[numbers];
         int step = textsAtOnce / ROWS_TOGETHER * ROWS_TOGETHER;
+        if (step == 0) {
+            throw new IllegalArgumentException("Vectors of " + request.dimension() + " numbers by "
+                    + request.pooling().modes().size() + " pooling modes are wider than there is memory for. Ask for"
+                    + " fewer modes at a time.");
+        }
         for (int first = 0; first < batch.rows(); first += step) {
             int texts = Math.min(step, batch.rows() - first);
             head.run(result, inputs, request, first, texts, output);
