@@ -41,7 +41,7 @@ public class EncodeBenchmark {
     public String device = "";
 
     /** Fewest and most tokens of a text. */
-    @Param({"5-128", "16-16", "128-128"})
+    @Param({"5-128", "16-16", "128-128", "256-256"})
     public String tokens = "";
 
     private Embedder embedder;
