@@ -2,6 +2,7 @@
 package io.embed4j.core.math;
 
 import io.embed4j.ModelFormatException;
+import io.embed4j.spec.DType;
 import io.embed4j.spi.WeightTensor;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -25,10 +26,20 @@ public final class WeightReader {
             throw new ModelFormatException("Weight " + weight.name() + " cannot be read: " + e.getMessage(), e);
         }
         float[] values = new float[Math.toIntExact(weight.elements())];
+        if (weight.type() == DType.FP32) {
+            bytes.asFloatBuffer().get(values);
+        } else {
+            widen(weight, bytes, values);
+        }
+        return weight.transposed()
+                ? transpose(values, weight.shape().get(1), weight.shape().get(0))
+                : values;
+    }
+
+    private static void widen(WeightTensor weight, ByteBuffer bytes, float[] values) {
         for (int i = 0; i < values.length; i++) {
             values[i] = switch (weight.type()) {
                 case FP64 -> (float) bytes.getDouble();
-                case FP32 -> bytes.getFloat();
                 case FP16 -> halfToFloat(bytes.getShort());
                 case BF16 -> Float.intBitsToFloat(bytes.getShort() << 16);
                 default ->
@@ -36,9 +47,6 @@ public final class WeightReader {
                             "Weight " + weight.name() + " is stored as " + weight.type() + ", not as floats.");
             };
         }
-        return weight.transposed()
-                ? transpose(values, weight.shape().get(1), weight.shape().get(0))
-                : values;
     }
 
     private static float[] transpose(float[] values, int rows, int columns) {

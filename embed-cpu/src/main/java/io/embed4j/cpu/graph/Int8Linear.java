@@ -12,6 +12,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.IntStream;
 
 /**
  * A linear layer in 8-bit integers.
@@ -68,17 +69,7 @@ final class Int8Linear implements Linear {
         float[] values = WeightReader.read(tensor);
         float[] scales = new float[out];
         byte[] bytes = new byte[values.length]; // [in, out]
-        for (int o = 0; o < out; o++) {
-            float largest = 0;
-            for (int i = 0; i < in; i++) {
-                values[o * in + i] *= input.divisors()[i];
-                largest = Math.max(largest, Math.abs(values[o * in + i]));
-            }
-            scales[o] = largest == 0 ? 1 : largest / largestWeight;
-            for (int i = 0; i < in; i++) {
-                bytes[i * out + o] = (byte) Math.round(values[o * in + i] / scales[o]);
-            }
-        }
+        IntStream.range(0, out).parallel().forEach(o -> scales[o] = quantize(values, o, input.divisors(), bytes, out));
         String name = weight + "_" + index;
         float[] outDivisors = outputDivisors(weight, index, out);
         for (int o = 0; o < out; o++) {
@@ -96,6 +87,21 @@ final class Int8Linear implements Linear {
         String scaled = graph.node("Mul", List.of(product, input.scales()));
         return bias.map(role -> graph.node("Add", List.of(scaled, bias(role, index, outDivisors))))
                 .orElse(scaled);
+    }
+
+    /** Writes an output's weights, row o of [out, in], into column o of [in, out]; returns their scale. */
+    private float quantize(float[] values, int o, float[] divisors, byte[] bytes, int out) {
+        int in = divisors.length;
+        float largest = 0;
+        for (int i = 0; i < in; i++) {
+            values[o * in + i] *= divisors[i];
+            largest = Math.max(largest, Math.abs(values[o * in + i]));
+        }
+        float scale = largest == 0 ? 1 : largest / largestWeight;
+        for (int i = 0; i < in; i++) {
+            bytes[i * out + o] = (byte) Math.round(values[o * in + i] / scale);
+        }
+        return scale;
     }
 
     /** [out], divided like the layer's outputs. */

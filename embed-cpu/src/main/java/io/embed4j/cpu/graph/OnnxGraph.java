@@ -3,8 +3,8 @@ package io.embed4j.cpu.graph;
 
 import com.google.protobuf.CodedOutputStream;
 import io.embed4j.core.file.OnnxFields;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -301,15 +301,16 @@ public final class OnnxGraph {
         });
     }
 
+    /** Counts, then writes: a buffer that grows would hold the weights several times over. */
     private static byte[] message(Fields fields) {
-        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-        CodedOutputStream out = CodedOutputStream.newInstance(bytes);
         try {
-            fields.write(out);
-            out.flush();
+            CodedOutputStream counter = CodedOutputStream.newInstance(OutputStream.nullOutputStream());
+            fields.write(counter);
+            byte[] bytes = new byte[counter.getTotalBytesWritten()];
+            fields.write(CodedOutputStream.newInstance(bytes));
+            return bytes;
         } catch (IOException e) {
             throw new UncheckedIOException("Memory does not fail to be written.", e);
         }
-        return bytes.toByteArray();
     }
 }
