@@ -43,7 +43,9 @@ public final class Fixture {
             "xlm-roberta-h48-a2",
             "camembert-h40-a5",
             "distilbert-h48-a4",
-            "mpnet-h36-a3");
+            "mpnet-h36-a3",
+            "albert-h36-a3",
+            "electra-h40-a5");
 
     /** The embedded default, whose weights come from the class path. */
     public static final String EMBEDDED_DEFAULT = "minilm-default";

@@ -10,7 +10,13 @@ import java.util.stream.Collectors;
 /** All families, by the {@code model_type} of config.json. */
 public final class ModelFamilies {
     private static final List<ModelFamily> ALL =
-            List.of(new BertFamily(), new DistilBertFamily(), new MpnetFamily(), new RobertaFamily());
+            List.of(
+                    new AlbertFamily(),
+                    new BertFamily(),
+                    new DistilBertFamily(),
+                    new ElectraFamily(),
+                    new MpnetFamily(),
+                    new RobertaFamily());
 
     private ModelFamilies() {}
 

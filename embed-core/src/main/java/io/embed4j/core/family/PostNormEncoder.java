@@ -71,6 +71,26 @@ record PostNormEncoder(
             EmbeddingSpec.LearnedPositions positions,
             PoolingSpec pooling,
             List<HeadModule> head) {
+        return spec(config, vocabularySize, hiddenSize, tokenTypes, positions, pooling, head);
+    }
+
+    /**
+     * Puts the whole encoder together, with tables of another width than the layers.
+     *
+     * @param config config.json, for messages
+     * @param vocabularySize rows of the token table
+     * @param embeddingSize columns of the tables
+     * @param tokenTypes rows of the type table; 0 for none
+     * @param positions what positions are
+     */
+    EncoderSpec spec(
+            JsonConfig config,
+            int vocabularySize,
+            int embeddingSize,
+            int tokenTypes,
+            EmbeddingSpec.LearnedPositions positions,
+            PoolingSpec pooling,
+            List<HeadModule> head) {
         if (heads < 1 || hiddenSize % heads != 0) {
             throw new UnsupportedModelException(config.source() + ": the hidden size " + hiddenSize
                     + " is not a multiple of the " + heads + " attention heads.");
@@ -84,7 +104,7 @@ record PostNormEncoder(
                 true);
         return new EncoderSpec(
                 hiddenSize,
-                new EmbeddingSpec(vocabularySize, hiddenSize, tokenTypes, positions, 1, Optional.of(norm)),
+                new EmbeddingSpec(vocabularySize, embeddingSize, tokenTypes, positions, 1, Optional.of(norm)),
                 Collections.nCopies(layerCount, layer),
                 Optional.empty(),
                 pooling,

@@ -316,8 +316,8 @@ class ModelLoaderTest {
         refused(
                 plain().set("config.json", "model_type", "\"bart\""),
                 UnsupportedModelException.class,
-                "config.json: the model family \"bart\" is unknown. Known are: bert, camembert, distilbert, mpnet,"
-                        + " roberta, xlm-roberta.");
+                "config.json: the model family \"bart\" is unknown. Known are: albert, bert, camembert, distilbert,"
+                        + " electra, mpnet, roberta, xlm-roberta.");
         refused(
                 plain().remove("config.json", "model_type"),
                 ModelFormatException.class,

@@ -139,7 +139,6 @@ public final class EncoderGraph {
     public static void requireSupported(EncoderSpec spec) {
         EmbeddingSpec embedding = spec.embedding();
         refuseIf(!(embedding.positions() instanceof EmbeddingSpec.LearnedPositions), "positions inside attention");
-        refuseIf(embedding.embeddingSize() != spec.hiddenSize(), "factorized embeddings");
         refuseIf(embedding.scale() != 1, "scaled embeddings");
         refuseIf(spec.finalNorm().isPresent(), "a final norm");
         for (LayerSpec layer : spec.layers()) {
@@ -190,8 +189,15 @@ public final class EncoderGraph {
         }
     }
 
-    /** [T, H]: token + position + type, normalized. */
+    /** [T, H]: token + position + type, normalized, and brought to H where the tables are narrower. */
     private String embeddings() {
+        String tables = embeddingTables();
+        return spec.embedding().embeddingSize() == spec.hiddenSize()
+                ? tables
+                : linear(tables, WeightRole.EMBEDDING_PROJECTION, WeightRole.EMBEDDING_PROJECTION_BIAS, true, 0);
+    }
+
+    private String embeddingTables() {
         String sum = gather(WeightRole.TOKEN_EMBEDDING, TOKEN_IDS);
         if (spec.embedding().tokenTypes() > 0) {
             sum = add(sum, gather(WeightRole.TYPE_EMBEDDING, TYPE_IDS));
