@@ -2,6 +2,7 @@
 package io.embed4j.cuda;
 
 import io.embed4j.ModelFormatException;
+import io.embed4j.core.math.RotaryAngles;
 import io.embed4j.core.math.WeightReader;
 import io.embed4j.cuda.driver.CudaContext;
 import io.embed4j.cuda.driver.CudaStream;
@@ -214,18 +215,9 @@ final class WeightLoader implements AutoCloseable {
 
     /** Angles in fp64, rounded once. */
     private void rotaryTable(RotarySpec rotary, WeightLayout.RotaryTable table) {
-        int pairs = rotary.rotaryDimension() / 2;
-        float[] cosines = new float[layout.positions() * pairs];
-        float[] sines = new float[cosines.length];
-        for (int position = 0; position < layout.positions(); position++) {
-            for (int pair = 0; pair < pairs; pair++) {
-                double angle = position * Math.pow(rotary.theta(), -2.0 * pair / rotary.rotaryDimension());
-                cosines[position * pairs + pair] = (float) Math.cos(angle);
-                sines[position * pairs + pair] = (float) Math.sin(angle);
-            }
-        }
-        table(cosines, table.cosines());
-        table(sines, table.sines());
+        RotaryAngles angles = RotaryAngles.of(rotary, layout.positions());
+        table(angles.cosines(), table.cosines());
+        table(angles.sines(), table.sines());
     }
 
     /** What scores get by distance: the learned number of each bucket spread over distances, or slopes. */

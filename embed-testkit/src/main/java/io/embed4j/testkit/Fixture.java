@@ -45,7 +45,12 @@ public final class Fixture {
             "distilbert-h48-a4",
             "mpnet-h36-a3",
             "albert-h36-a3",
-            "electra-h40-a5");
+            "electra-h40-a5",
+            "modernbert-h36-a3",
+            "qwen3-h40-a4",
+            "qwen2-h36-a6",
+            "mistral-h32-a4",
+            "nomic-bert-h36-a3");
 
     /** The embedded default, whose weights come from the class path. */
     public static final String EMBEDDED_DEFAULT = "minilm-default";

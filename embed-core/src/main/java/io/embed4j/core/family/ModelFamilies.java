@@ -9,14 +9,16 @@ import java.util.stream.Collectors;
 
 /** All families, by the {@code model_type} of config.json. */
 public final class ModelFamilies {
-    private static final List<ModelFamily> ALL =
-            List.of(
-                    new AlbertFamily(),
-                    new BertFamily(),
-                    new DistilBertFamily(),
-                    new ElectraFamily(),
-                    new MpnetFamily(),
-                    new RobertaFamily());
+    private static final List<ModelFamily> ALL = List.of(
+            new AlbertFamily(),
+            new BertFamily(),
+            new DistilBertFamily(),
+            new ElectraFamily(),
+            new ModernBertFamily(),
+            new MpnetFamily(),
+            new NomicBertFamily(),
+            new QwenFamily(),
+            new RobertaFamily());
 
     private ModelFamilies() {}
 

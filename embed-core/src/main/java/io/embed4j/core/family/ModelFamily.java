@@ -32,7 +32,10 @@ public interface ModelFamily {
      */
     EncoderSpec spec(JsonConfig config, PoolingSpec pooling, List<HeadModule> head);
 
-    /** Hugging Face names by role, without the prefix that task models put before them; %d stands for the layer. */
+    /**
+     * Hugging Face names by role, without the prefix that task models put before them. %d stands for the layer; [1/3]
+     * behind a name for the second of three equal parts of a tensor, along its first axis.
+     */
     Map<WeightRole, String> parameterNames();
 
     /** Prefixes that task models (masked language model, classification) put before every name; "" is tried first. */

@@ -82,7 +82,8 @@ final class NamedWeights implements WeightSource {
 
     @Override
     public Optional<WeightTensor> find(WeightRole role, int index) {
-        return name(role, index).map(files(role, index).tensors()::get);
+        return name(role, index)
+                .flatMap(name -> TensorPart.parse(name).of(files(role, index).tensors()));
     }
 
     private WeightFiles files(WeightRole role, int index) {

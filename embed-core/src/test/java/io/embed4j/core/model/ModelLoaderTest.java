@@ -141,7 +141,8 @@ class ModelLoaderTest {
         }
         assertThat(model.info().parameterCount()).isEqualTo(parameters);
         assertThat(model.info().layerCount()).isEqualTo(model.spec().layers().size());
-        assertThat(model.weights().find(WeightRole.QUERY_NORM_GAIN, 0)).isEmpty();
+        assertThat(model.weights().find(WeightRole.ATTENTION_OUTPUT_NORM_GAIN, 0))
+                .isEmpty();
     }
 
     @Test
@@ -317,7 +318,7 @@ class ModelLoaderTest {
                 plain().set("config.json", "model_type", "\"bart\""),
                 UnsupportedModelException.class,
                 "config.json: the model family \"bart\" is unknown. Known are: albert, bert, camembert, distilbert,"
-                        + " electra, mpnet, roberta, xlm-roberta.");
+                        + " electra, mistral, modernbert, mpnet, nomic_bert, qwen2, qwen3, roberta, xlm-roberta.");
         refused(
                 plain().remove("config.json", "model_type"),
                 ModelFormatException.class,

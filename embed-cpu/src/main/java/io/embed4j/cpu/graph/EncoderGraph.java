@@ -5,21 +5,21 @@ import io.embed4j.UnsupportedModelException;
 import io.embed4j.core.file.OnnxFields.DataType;
 import io.embed4j.cpu.graph.OnnxGraph.Attribute;
 import io.embed4j.spec.Activation;
-import io.embed4j.spec.AttentionBias;
 import io.embed4j.spec.AttentionSpec;
 import io.embed4j.spec.EmbeddingSpec;
 import io.embed4j.spec.EncoderSpec;
 import io.embed4j.spec.FeedForwardSpec;
 import io.embed4j.spec.LayerSpec;
 import io.embed4j.spec.NormSpec;
+import io.embed4j.spec.RopeScaling;
 import io.embed4j.spec.WeightRole;
 import io.embed4j.spi.WeightSource;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.stream.IntStream;
 
 /**
  * The encoder as an ONNX graph over packed tokens.
@@ -59,6 +59,9 @@ public final class EncoderGraph {
         ONE
     }
 
+    /** Rows of a multiple of this many numbers all begin alike for vector instructions. */
+    private static final int VECTOR_FLOATS = 4;
+
     /** What is added to the scores of padding: the lowest float, so that their weight is exactly 0. */
     private static final float MASKED = -Float.MAX_VALUE;
 
@@ -67,17 +70,20 @@ public final class EncoderGraph {
     private final Rows rows;
     private Linear linear;
     private final OnnxGraph graph = new OnnxGraph();
-    private final String unitGain = graph.floats("unit_gain", new float[] {1}, 1);
-    private final String noBias = graph.floats("no_bias", new float[] {0}, 1);
 
-    /** What all layers add to their scores, [1, A, S, S]; "" for nothing. */
-    private String distanceBias = "";
+    private final Map<Integer, String> vectors = new HashMap<>();
+    private final Map<Float, String> scalars = new HashMap<>();
+    private final ScoreBias scoreBias;
+    private final Rotation rotation;
 
     private EncoderGraph(EncoderSpec spec, WeightSource source, Path folder, Rows rows) {
         this.spec = spec;
         this.weights = new GraphWeights(graph, source, folder);
         this.rows = rows;
         this.linear = new FloatLinear(graph, source, weights);
+        int longest = spec.embedding().positions().usablePositions();
+        this.scoreBias = new ScoreBias(graph, weights, longest);
+        this.rotation = new Rotation(graph, longest);
     }
 
     /**
@@ -137,23 +143,13 @@ public final class EncoderGraph {
      * @throws UnsupportedModelException if there is such a feature; it names it
      */
     public static void requireSupported(EncoderSpec spec) {
-        EmbeddingSpec embedding = spec.embedding();
-        refuseIf(!(embedding.positions() instanceof EmbeddingSpec.LearnedPositions), "positions inside attention");
-        refuseIf(embedding.scale() != 1, "scaled embeddings");
-        refuseIf(spec.finalNorm().isPresent(), "a final norm");
         for (LayerSpec layer : spec.layers()) {
-            AttentionSpec attention = layer.attention();
-            refuseIf(layer.normPlacement() != LayerSpec.NormPlacement.POST, "norms before the blocks");
-            refuseIf(layer.norm().kind() != NormSpec.Kind.LAYER_NORM, "RMSNorm");
-            refuseIf(layer.norm().gainOffset() != 0, "norm gains with an offset");
-            refuseIf(layer.feedForward().gated(), "gated feed-forward blocks");
-            refuseIf(attention.causal(), "causal attention");
-            refuseIf(attention.windowDistance().isPresent(), "windowed attention");
-            refuseIf(attention.heads() != attention.keyValueHeads(), "grouped-query attention");
-            refuseIf(attention.rotary().isPresent(), "rotary positions");
-            refuseIf(attention.queryKeyNorm().isPresent(), "query and key norms");
-            refuseIf(attention.softcap() != 0, "capped scores");
-            refuseIf(attention.bias() instanceof AttentionBias.Alibi, "ALiBi");
+            refuseIf(layer.attention().softcap() != 0, "capped scores");
+            layer.attention()
+                    .rotary()
+                    .ifPresent(rotary -> refuseIf(
+                            rotary.scaling() instanceof RopeScaling.Dynamic,
+                            "rotary positions that depend on the text's length"));
         }
     }
 
@@ -177,13 +173,21 @@ public final class EncoderGraph {
         }
         if (hasDistanceBias(spec)) {
             graph.input(DISTANCES, DataType.INT32, "S", "S");
-            distanceBias = distanceBias();
         }
         List<String> hidden = new ArrayList<>();
         hidden.add(embeddings());
         for (int i = 0; i < spec.layers().size(); i++) {
             hidden.add(layer(hidden.get(i), spec.layers().get(i), i));
         }
+        spec.finalNorm()
+                .ifPresent(norm -> hidden.set(
+                        spec.layers().size(),
+                        norm(
+                                hidden.get(spec.layers().size()),
+                                norm,
+                                WeightRole.FINAL_NORM_GAIN,
+                                WeightRole.FINAL_NORM_BIAS,
+                                0)));
         for (int layer : outputLayers) {
             graph.output(hidden.get(layer), "hidden_" + layer, DataType.FLOAT, "T", "H");
         }
@@ -199,40 +203,86 @@ public final class EncoderGraph {
 
     private String embeddingTables() {
         String sum = gather(WeightRole.TOKEN_EMBEDDING, TOKEN_IDS);
+        if (spec.embedding().scale() != 1) {
+            sum = graph.node("Mul", List.of(sum, scalar(spec.embedding().scale())));
+        }
         if (spec.embedding().tokenTypes() > 0) {
             sum = add(sum, gather(WeightRole.TYPE_EMBEDDING, TYPE_IDS));
         }
-        sum = add(sum, gather(WeightRole.POSITION_EMBEDDING, POSITIONS));
+        if (spec.embedding().positions() instanceof EmbeddingSpec.LearnedPositions) {
+            sum = add(sum, gather(WeightRole.POSITION_EMBEDDING, POSITIONS));
+        }
         if (spec.embedding().norm().isEmpty()) {
             return sum;
         }
         NormSpec norm = spec.embedding().norm().get();
-        return layerNorm(sum, norm, WeightRole.EMBEDDING_NORM_GAIN, WeightRole.EMBEDDING_NORM_BIAS, 0);
+        return norm(sum, norm, WeightRole.EMBEDDING_NORM_GAIN, WeightRole.EMBEDDING_NORM_BIAS, 0);
     }
 
     private String gather(WeightRole table, String index) {
         return graph.node("Gather", List.of(weights.tensor(table, 0), index), Attribute.of("axis", 0));
     }
 
-    /** [T, H] to [T, H]: x = norm(x + attention(x)); x = norm(x + feedForward(x)). */
+    /**
+     * [T, H] to [T, H]. Norms behind the sums: x = norm(x + attention(x)); x = norm(x + feedForward(x)). Before the blocks:
+     * x = x + attention(norm(x)); x = x + feedForward(norm(x)), where blocks may have a norm on their output too.
+     */
     private String layer(String x, LayerSpec layer, int index) {
-        String attended = add(x, attention(x, layer.attention(), index));
-        String middle = layerNorm(
-                attended, layer.norm(), WeightRole.ATTENTION_NORM_GAIN, WeightRole.ATTENTION_NORM_BIAS, index);
-        String fed = add(middle, feedForward(middle, layer.feedForward(), index));
-        return layerNorm(
-                fed, layer.norm(), WeightRole.FEED_FORWARD_NORM_GAIN, WeightRole.FEED_FORWARD_NORM_BIAS, index);
+        boolean post = layer.normPlacement() == LayerSpec.NormPlacement.POST;
+        String attentionInput = post || !layer.attentionInputNorm() ? x : attentionNorm(x, layer, index);
+        String attended = add(
+                x,
+                outputNorm(
+                        attention(attentionInput, layer.attention(), index),
+                        layer,
+                        WeightRole.ATTENTION_OUTPUT_NORM_GAIN,
+                        index));
+        String middle = post ? attentionNorm(attended, layer, index) : attended;
+        String fed = add(
+                middle,
+                outputNorm(
+                        feedForward(post ? middle : feedForwardNorm(middle, layer, index), layer.feedForward(), index),
+                        layer,
+                        WeightRole.FEED_FORWARD_OUTPUT_NORM_GAIN,
+                        index));
+        return post ? feedForwardNorm(fed, layer, index) : fed;
+    }
+
+    private String attentionNorm(String x, LayerSpec layer, int index) {
+        return norm(x, layer.norm(), WeightRole.ATTENTION_NORM_GAIN, WeightRole.ATTENTION_NORM_BIAS, index);
+    }
+
+    private String feedForwardNorm(String x, LayerSpec layer, int index) {
+        return norm(x, layer.norm(), WeightRole.FEED_FORWARD_NORM_GAIN, WeightRole.FEED_FORWARD_NORM_BIAS, index);
+    }
+
+    private String outputNorm(String x, LayerSpec layer, WeightRole gain, int index) {
+        return layer.normPlacement() == LayerSpec.NormPlacement.PRE_AND_POST
+                ? scaled(normalized(x, layer.norm()), layer.norm(), gain, index)
+                : x;
     }
 
     private String attention(String x, AttentionSpec attention, int index) {
         boolean bias = attention.queryKeyValueBias();
-        String query = rows(linear(x, WeightRole.QUERY, WeightRole.QUERY_BIAS, bias, index));
-        String key = rows(linear(x, WeightRole.KEY, WeightRole.KEY_BIAS, bias, index));
-        String value = rows(linear(x, WeightRole.VALUE, WeightRole.VALUE_BIAS, bias, index));
+        String query = rows(prepared(
+                linear(x, WeightRole.QUERY, WeightRole.QUERY_BIAS, bias, index),
+                attention,
+                attention.heads(),
+                WeightRole.QUERY_NORM_GAIN,
+                index));
+        String key = rows(forEveryHead(
+                prepared(
+                        linear(x, WeightRole.KEY, WeightRole.KEY_BIAS, bias, index),
+                        attention,
+                        attention.keyValueHeads(),
+                        WeightRole.KEY_NORM_GAIN,
+                        index),
+                attention));
+        String value = rows(forEveryHead(linear(x, WeightRole.VALUE, WeightRole.VALUE_BIAS, bias, index), attention));
         String context = graph.nodeIn(
                 OnnxGraph.MICROSOFT,
                 "MultiHeadAttention",
-                List.of(query, key, value, "", ROW_LENGTHS, distanceBias),
+                List.of(query, key, value, "", ROW_LENGTHS, scoreBias.of(attention)),
                 Attribute.of("num_heads", attention.heads()),
                 Attribute.of("scale", (float) attention.scale()),
                 Attribute.of("mask_filter_value", MASKED));
@@ -241,24 +291,38 @@ public final class EncoderGraph {
                 packed, WeightRole.ATTENTION_OUTPUT, WeightRole.ATTENTION_OUTPUT_BIAS, attention.outputBias(), index);
     }
 
-    /** Tells whether the graph wants {@link #DISTANCES}. */
-    public static boolean hasDistanceBias(EncoderSpec spec) {
-        return spec.layers().get(0).attention().bias() instanceof AttentionBias.RelativeBuckets;
+    /** Queries or keys, [T, heads * h], normalized head by head and turned where the layer does that. */
+    private String prepared(String x, AttentionSpec attention, int heads, WeightRole gain, int index) {
+        String normed = x;
+        if (attention.queryKeyNorm().isPresent()) {
+            NormSpec norm = attention.queryKeyNorm().get();
+            String byHead = graph.node("Reshape", List.of(x, graph.int64(0, heads, attention.headSize())));
+            normed = graph.node(
+                    "Reshape",
+                    List.of(
+                            scaled(normalized(byHead, norm), norm, gain, index),
+                            graph.int64(-1, (long) heads * attention.headSize())));
+        }
+        return attention.rotary().isPresent()
+                ? rotation.apply(normed, attention.rotary().get(), heads, attention.headSize())
+                : normed;
     }
 
-    /** The learned number of each bucket, spread over all distances once at load, then picked for each pair of tokens. */
-    private String distanceBias() {
-        AttentionBias.RelativeBuckets relative =
-                (AttentionBias.RelativeBuckets) spec.layers().get(0).attention().bias();
-        int longest = spec.embedding().positions().usablePositions();
-        long[] buckets = IntStream.range(1 - longest, longest)
-                .mapToLong(relative::bucket)
-                .toArray();
-        String byBucket = weights.tensor(WeightRole.RELATIVE_BIAS, 0);
-        String byDistance = graph.node("Gather", List.of(byBucket, graph.int64(buckets)), Attribute.of("axis", 0));
-        String heads = graph.node("Transpose", List.of(byDistance), Attribute.of("perm", List.of(1L, 0L)));
-        String pairs = graph.node("Gather", List.of(heads, DISTANCES), Attribute.of("axis", 1));
-        return graph.node("Unsqueeze", List.of(pairs, graph.int64(0)));
+    /** [T, keyValueHeads * h] to [T, A * h]: each head once for every query head that shares it. */
+    private String forEveryHead(String x, AttentionSpec attention) {
+        int sharing = attention.heads() / attention.keyValueHeads();
+        if (sharing == 1) {
+            return x;
+        }
+        String byHead =
+                graph.node("Reshape", List.of(x, graph.int64(0, attention.keyValueHeads(), 1, attention.headSize())));
+        String repeated = graph.node("Expand", List.of(byHead, graph.int64(1, 1, sharing, 1)));
+        return graph.node("Reshape", List.of(repeated, graph.int64(-1, attention.projectionSize())));
+    }
+
+    /** Tells whether the graph wants {@link #DISTANCES}. */
+    public static boolean hasDistanceBias(EncoderSpec spec) {
+        return spec.layers().stream().anyMatch(layer -> ScoreBias.dependsOnDistance(layer.attention()));
     }
 
     /** [T, A * h] to [B, S, A * h]. */
@@ -275,10 +339,24 @@ public final class EncoderGraph {
     }
 
     private String feedForward(String x, FeedForwardSpec feedForward, int index) {
-        String up =
-                linear(x, WeightRole.FEED_FORWARD_UP, WeightRole.FEED_FORWARD_UP_BIAS, feedForward.inputBias(), index);
+        boolean bias = feedForward.inputBias();
+        String up = linear(x, WeightRole.FEED_FORWARD_UP, WeightRole.FEED_FORWARD_UP_BIAS, bias, index);
+        String inner = feedForward.gated()
+                ? graph.node(
+                        "Mul",
+                        List.of(
+                                activation(
+                                        linear(
+                                                x,
+                                                WeightRole.FEED_FORWARD_GATE,
+                                                WeightRole.FEED_FORWARD_GATE_BIAS,
+                                                bias,
+                                                index),
+                                        feedForward.activation()),
+                                up))
+                : activation(up, feedForward.activation());
         return linear(
-                activation(up, feedForward.activation()),
+                inner,
                 WeightRole.FEED_FORWARD_DOWN,
                 WeightRole.FEED_FORWARD_DOWN_BIAS,
                 feedForward.outputBias(),
@@ -301,20 +379,57 @@ public final class EncoderGraph {
         return linear.apply(x, weight, hasBias ? Optional.of(bias) : Optional.empty(), index);
     }
 
-    /**
-     * Normalizes each token.
-     *
-     * <p>As InstanceNormalization on [T, 1, H], which is the same when gain and bias follow it: ONNX Runtime's kernel for
-     * that uses vector instructions, the one for LayerNormalization does not and takes four times as long.
-     */
-    private String layerNorm(String x, NormSpec norm, WeightRole gain, WeightRole bias, int index) {
-        String tokens = graph.node("Unsqueeze", List.of(x, graph.int64(1)));
-        String normed =
-                graph.node("InstanceNormalization", List.of(tokens, unitGain, noBias), Attribute.of("epsilon", (float)
-                        norm.epsilon()));
-        String scaled = graph.node(
-                "Mul", List.of(graph.node("Squeeze", List.of(normed, graph.int64(1))), weights.tensor(gain, index)));
+    private String norm(String x, NormSpec norm, WeightRole gain, WeightRole bias, int index) {
+        int width = gain == WeightRole.EMBEDDING_NORM_GAIN ? spec.embedding().embeddingSize() : spec.hiddenSize();
+        if (norm.kind() == NormSpec.Kind.LAYER_NORM && norm.gainOffset() == 0 && width % VECTOR_FLOATS != 0) {
+            // InstanceNormalization sums in an order that depends on where a row begins: on its batch-mates.
+            List<String> inputs = new ArrayList<>(List.of(x, weights.tensor(gain, index)));
+            if (norm.bias()) {
+                inputs.add(weights.tensor(bias, index));
+            }
+            return graph.node("LayerNormalization", inputs, Attribute.of("epsilon", (float) norm.epsilon()));
+        }
+        String scaled = scaled(normalized(x, norm), norm, gain, index);
         return norm.bias() ? add(scaled, weights.tensor(bias, index)) : scaled;
+    }
+
+    /**
+     * Normalizes each token, or each head of [T, heads, h] (RMSNorm only).
+     *
+     * <p>LayerNorm as InstanceNormalization on [T, 1, H], which is the same when gain and bias follow it: ONNX Runtime's
+     * kernel for that uses vector instructions, the one for LayerNormalization does not and takes four times as long.
+     */
+    private String normalized(String x, NormSpec norm) {
+        Attribute epsilon = Attribute.of("epsilon", (float) norm.epsilon());
+        if (norm.kind() == NormSpec.Kind.RMS_NORM) {
+            String square = graph.node(
+                    "ReduceMean",
+                    List.of(graph.node("Mul", List.of(x, x)), graph.int64(-1)),
+                    Attribute.of("keepdims", 1));
+            String shifted = add(square, scalar(norm.epsilon()));
+            return graph.node("Div", List.of(x, graph.node("Sqrt", List.of(shifted))));
+        }
+        String tokens = graph.node("Unsqueeze", List.of(x, graph.int64(1)));
+        String normed = graph.node("InstanceNormalization", List.of(tokens, vectorOf(1), vectorOf(0)), epsilon);
+        return graph.node("Squeeze", List.of(normed, graph.int64(1)));
+    }
+
+    private String scaled(String x, NormSpec norm, WeightRole gain, int index) {
+        String stored = weights.tensor(gain, index);
+        if (norm.gainOffset() == 0) {
+            return graph.node("Mul", List.of(x, stored));
+        }
+        return graph.node("Mul", List.of(x, add(stored, scalar(norm.gainOffset()))));
+    }
+
+    /** [1]. */
+    private String vectorOf(int number) {
+        return vectors.computeIfAbsent(number, value -> graph.floats("vector_of_" + value, new float[] {value}, 1));
+    }
+
+    private String scalar(double number) {
+        return scalars.computeIfAbsent(
+                (float) number, value -> graph.floats("scalar_" + scalars.size(), new float[] {value}));
     }
 
     private String add(String x, String y) {

@@ -118,7 +118,7 @@ final class Int8Linear implements Linear {
      * attention's output are evened out by the layer that makes the values, which costs nothing at run time.
      */
     private float[] outputDivisors(WeightRole weight, int index, int out) {
-        if (weight == WeightRole.VALUE) {
+        if (weight == WeightRole.VALUE && valuesMeetTheOutput(index)) {
             return divisors(WeightRole.ATTENTION_OUTPUT, index);
         }
         float[] none = new float[out];
@@ -126,10 +126,19 @@ final class Int8Linear implements Linear {
         return none;
     }
 
+    /** Whether each value goes into one channel of the attention's output; grouped queries share values. */
+    private boolean valuesMeetTheOutput(int index) {
+        return source.get(WeightRole.VALUE, index)
+                .shape()
+                .get(0)
+                .equals(source.get(WeightRole.ATTENTION_OUTPUT, index).shape().get(1));
+    }
+
     /** [T, in] as bytes, and [T, 1] scales. */
     private QuantizedInput quantize(String x, WeightRole weight, int index) {
         float[] divisors = divisors(weight, index);
-        String even = weight == WeightRole.ATTENTION_OUTPUT ? x : evened(x, weight + "_" + index, divisors);
+        boolean alreadyEven = weight == WeightRole.ATTENTION_OUTPUT && valuesMeetTheOutput(index);
+        String even = alreadyEven ? x : evened(x, weight + "_" + index, divisors);
         String largest = graph.node(
                 "ReduceMax", List.of(graph.node("Abs", List.of(even)), graph.int64(-1)), Attribute.of("keepdims", 1));
         String scales =
