@@ -187,7 +187,7 @@ public abstract class EmbedderNumbersContract {
 
     /** The last one does not pool the prompt's tokens. */
     @ParameterizedTest
-    @ValueSource(strings = {"bert-h48-a2", "xlm-roberta-h48-a2", "bert-lasttoken-h32-a2"})
+    @ValueSource(strings = {"bert-h48-a2", "xlm-roberta-h48-a2", "qwen3-h40-a4", "bert-lasttoken-h32-a2"})
     void promptsAreThoseOfTheReference(String name) {
         Fixture fixture = Fixture.load(name);
         try (Embedder embedder = open(fixture)) {
