@@ -5,6 +5,7 @@ import io.embed4j.cuda.driver.CudaContext;
 import io.embed4j.cuda.driver.CudaStream;
 import io.embed4j.cuda.driver.DeviceMemory;
 import io.embed4j.cuda.driver.DevicePointer;
+import io.embed4j.cuda.driver.Gemm;
 import io.embed4j.cuda.driver.Kernel;
 import io.embed4j.cuda.driver.KernelArguments;
 import io.embed4j.cuda.driver.KernelModule;
@@ -30,6 +31,7 @@ import org.opentest4j.TestAbortedException;
  * one. Without either the tests are skipped, or fail if EMBED_REQUIRE has "cuda". Arrays live until the end of a test.
  */
 final class KernelBench implements BeforeAllCallback, AfterEachCallback, AfterAllCallback {
+    private static final int CUBLAS_BYTES = 32 << 20;
     private static final int MAX_SHARED_BYTES_WITHOUT_ASKING = 48 * 1024;
 
     private final Deque<AutoCloseable> ofTheClass = new ArrayDeque<>();
@@ -176,6 +178,32 @@ final class KernelBench implements BeforeAllCallback, AfterEachCallback, AfterAl
         }
         kernel.launch(device().stream(), grid, arguments);
         device().stream().synchronize();
+    }
+
+    /**
+     * y = x w^T by cuBLAS, and waits.
+     *
+     * @param x [rows, in], without padding
+     * @param w [out, in]
+     * @param y [rows, out]
+     */
+    void multiply(DeviceArray x, DeviceArray w, DeviceArray y, int rows, int in, int out) {
+        Device at = device();
+        try (DeviceMemory workspace = new DeviceMemory(at.context(), CUBLAS_BYTES);
+                Gemm gemm = new Gemm(at.context(), at.stream(), workspace.pointer(), CUBLAS_BYTES)) {
+            gemm.multiply(
+                    x.type(),
+                    rows,
+                    x.memory().pointer(),
+                    in,
+                    w.memory().pointer(),
+                    in,
+                    y.memory().pointer(),
+                    out,
+                    in,
+                    out);
+            at.stream().synchronize();
+        }
     }
 
     /** Normally distributed numbers in [rows, stride] with zeros from the width on. */

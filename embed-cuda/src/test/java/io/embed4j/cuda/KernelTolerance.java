@@ -24,6 +24,8 @@ enum KernelTolerance {
     ACTIVATION(3e-6),
     /** Pooled rows, normalized or not. */
     POOLING(3e-6),
+    /** Products of matrices with entries of about 1, summed over up to 1536. */
+    PRODUCT(2e-4),
     /** Attention in fp32 throughout. */
     ATTENTION(1e-5);
 
