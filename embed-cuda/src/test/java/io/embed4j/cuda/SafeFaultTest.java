@@ -25,10 +25,6 @@ import org.junit.jupiter.api.Test;
 @RequiresDevice
 class SafeFaultTest {
     private static final Fixture FIXTURE = Fixture.load("bert-h48-a2");
-
-    /** Nearly 200 GiB of activations. */
-    private static final int FAR_TOO_MANY_TOKENS = 150_000_000;
-
     private static final long LEFT_BYTES = 16L << 20;
 
     private CudaContext context;
@@ -75,17 +71,12 @@ class SafeFaultTest {
     }
 
     @Test
-    void aBudgetThatDoesNotFitIsRefusedWithNumbers() {
-        assertThatThrownBy(() -> builder().maxBatchTokens(FAR_TOO_MANY_TOKENS).build())
-                .isInstanceOf(OutOfDeviceMemoryException.class)
-                .hasMessageContaining("maxBatchTokens");
-    }
-
-    @Test
     void memoryThatOthersHaveTakenIsSaidToBeMissing() {
         DeviceMemory taken = almostEverything();
         try {
-            assertThatThrownBy(() -> builder().build()).isInstanceOf(OutOfDeviceMemoryException.class);
+            assertThatThrownBy(() -> builder().build())
+                    .isInstanceOf(OutOfDeviceMemoryException.class)
+                    .hasMessageContaining("free");
         } finally {
             taken.close();
         }

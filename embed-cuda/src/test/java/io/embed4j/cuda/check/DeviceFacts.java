@@ -36,7 +36,7 @@ record DeviceFacts(
         String engine,
         int cublasVersion,
         String cublasOrigin) {
-    private static final String EMULATED = "embed4j emulated";
+    static final String EMULATED = "embed4j emulated";
     private static final int WORKSPACE_BYTES = 4 << 20;
 
     /** Whether this is native/emulator, whose device has this name always. */
