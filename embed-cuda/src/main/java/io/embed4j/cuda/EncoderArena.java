@@ -21,6 +21,9 @@ record EncoderArena(DType type, WeightLayout weights, ActivationLayout activatio
     private static final long GRANULE = 2L << 20;
 
     private static final int DEFAULT_BATCH_TOKENS = 16384;
+    /** Beyond, sizes no longer fit the ints that kernels count with; and nothing is gained long before. */
+    private static final int MAX_BATCH_TOKENS = 1 << 24;
+
     private static final int HOPPER = 90;
 
     /** What NVIDIA advises: less makes cuBLAS choose slower algorithms. */
@@ -34,8 +37,13 @@ record EncoderArena(DType type, WeightLayout weights, ActivationLayout activatio
      * @param spec the architecture
      * @param options precision and budget
      * @param computeCapability of the device, 75 for 7.5
+     * @throws IllegalArgumentException if the budget is beyond all measure
      */
     static EncoderArena plan(EncoderSpec spec, EncoderOptions options, int computeCapability) {
+        if (options.maxBatchTokens() > MAX_BATCH_TOKENS) {
+            throw new IllegalArgumentException("maxBatchTokens " + options.maxBatchTokens()
+                    + " is more than a batch on a GPU may have. Lower it to at most " + MAX_BATCH_TOKENS + ".");
+        }
         DType type = storage(options.precision());
         WeightLayout weights = new WeightLayout(spec, type);
         int maxTokens = options.maxBatchTokens() > 0

@@ -117,4 +117,14 @@ class DeviceMemoryUseTest {
             assertThat(again.embed("room again").size()).isEqualTo(1);
         }
     }
+
+    @Test
+    void budgetsBeyondAllMeasureAreRefused() {
+        assertThatThrownBy(() -> builder().maxBatchTokens(Integer.MAX_VALUE).build())
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("maxBatchTokens 2147483647 is more than a batch on a GPU may have. Lower it to at most"
+                        + " 16777216.");
+        assertThatThrownBy(() -> builder().maxBatchTokens(1 << 24).build())
+                .isInstanceOf(OutOfDeviceMemoryException.class);
+    }
 }
