@@ -367,14 +367,22 @@ final class Kernels implements AutoCloseable {
     }
 
     /** Converts a matrix into its place among zeros; see the kernel for how groups are spread. */
-    void convertPad(DType from, DType to, DevicePointer out, DevicePointer in, int rows, int columns, Spread spread) {
+    void convertPad(
+            DType from,
+            DType to,
+            DevicePointer out,
+            DevicePointer in,
+            int rows,
+            int columns,
+            boolean transposed,
+            Spread spread) {
         arguments
                 .begin()
                 .add(out)
                 .add(in)
                 .add(rows)
                 .add(columns)
-                .add(spread.transposed())
+                .add(transposed)
                 .add(spread.rowGroup())
                 .add(spread.rowGroupPadded())
                 .add(spread.columnGroup())
@@ -387,15 +395,13 @@ final class Kernels implements AutoCloseable {
     /**
      * How a matrix is laid among padding: each group of rows or columns gets room for its padded size.
      *
-     * @param transposed whether the source is stored columns first
      * @param rowGroup rows that stay together
      * @param rowGroupPadded rows from group to group
      * @param columnGroup columns that stay together
      * @param columnGroupPadded columns from group to group
      * @param stride columns from row to row in the target
      */
-    record Spread(
-            boolean transposed, int rowGroup, int rowGroupPadded, int columnGroup, int columnGroupPadded, int stride) {}
+    record Spread(int rowGroup, int rowGroupPadded, int columnGroup, int columnGroupPadded, int stride) {}
 
     @Override
     public void close() {

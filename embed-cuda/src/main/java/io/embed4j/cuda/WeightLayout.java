@@ -235,7 +235,7 @@ final class WeightLayout {
         WeightShape shape = shape(role, index);
         if (shape != null) {
             Kernels.Spread spread =
-                    new Kernels.Spread(false, rows.size(), rows.padded(), columns.size(), columns.padded(), stride);
+                    new Kernels.Spread(rows.size(), rows.padded(), columns.size(), columns.padded(), stride);
             placements.put(shape, new Placement(offset, heldAs, spread, gainOffset));
         }
     }

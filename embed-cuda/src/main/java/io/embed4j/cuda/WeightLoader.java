@@ -197,20 +197,7 @@ final class WeightLoader implements AutoCloseable {
         long at = placement.offset()
                 + (row * spread.stride() + column) * placement.type().bytes();
         stream.upload(stagingOnDevice, staging, 0, bytes);
-        kernels.convertPad(
-                from,
-                placement.type(),
-                arena.plus(at),
-                stagingOnDevice,
-                rows,
-                columns,
-                new Kernels.Spread(
-                        transposed,
-                        spread.rowGroup(),
-                        spread.rowGroupPadded(),
-                        spread.columnGroup(),
-                        spread.columnGroupPadded(),
-                        spread.stride()));
+        kernels.convertPad(from, placement.type(), arena.plus(at), stagingOnDevice, rows, columns, transposed, spread);
     }
 
     /** Angles in fp64, rounded once. */
