@@ -22,6 +22,9 @@ import org.jspecify.annotations.Nullable;
  */
 public interface VectorIndex extends AutoCloseable {
 
+    /** The largest k of a search. */
+    int MAX_K = 4096;
+
     /**
      * Makes an empty index on the CPU.
      *

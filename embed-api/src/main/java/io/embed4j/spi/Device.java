@@ -70,10 +70,21 @@ public interface Device extends AutoCloseable {
     Encoder load(EncoderSpec spec, WeightSource weights, EncoderOptions options);
 
     /**
-     * Makes an empty index shard.
+     * Plans an index shard without making it: the single arithmetic behind {@link #index} and fit reports.
      *
-     * @param spec width and storage
+     * @param spec width, storage, rescoring
+     * @param rows N
+     * @return bytes on the device and on the host
+     * @throws io.embed4j.UnsupportedModelException if the device has no index of this kind
+     */
+    IndexPlan planIndex(IndexSpec spec, int rows);
+
+    /**
+     * Makes an empty index shard. It enters what it needs in {@link #memory()} as it grows.
+     *
+     * @param spec width, storage, rescoring
      * @return the shard; the caller closes it
+     * @throws io.embed4j.UnsupportedModelException if the device has no index of this kind
      */
     IndexShard index(IndexSpec spec);
 

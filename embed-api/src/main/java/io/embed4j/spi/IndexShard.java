@@ -2,11 +2,17 @@
 package io.embed4j.spi;
 
 import io.embed4j.Hits;
-import java.util.BitSet;
-import org.jspecify.annotations.Nullable;
+import io.embed4j.VectorIndex;
+import java.nio.FloatBuffer;
 
 /**
- * Vectors on one device with exact top-k by dot product; callers add unit vectors for cosine.
+ * Vectors on one device with top-k by dot product; callers add unit vectors for cosine. Thread-safe: rows are only ever
+ * appended, and a search looks at the rows of its selection, which were there when it began.
+ *
+ * <p>Under {@link IndexSpec.Rescoring#EXACT} results are exact: a score is the dot product of two fp32 vectors, their
+ * products (exact in float64) added up in float64 in the order of the numbers from the first to the last; higher scores come
+ * first, of equal ones the lower row. A shard that scans in another way finds candidates by it, and leaves the scores to
+ * embed-core's {@code ExactRescorer}.
  *
  * <pre>{@code
  * BackendProvider cpu = ServiceLoader.load(BackendProvider.class).stream()
@@ -15,9 +21,10 @@ import org.jspecify.annotations.Nullable;
  *         .findFirst()
  *         .orElseThrow();
  * try (Device device = cpu.open(DeviceId.CPU);
- *         IndexShard shard = device.index(new IndexSpec(2, DType.FP32))) {
- *     shard.add(new float[] {1, 0, 0, 1}, 2);
- *     if (shard.search(new float[] {0, 1}, 1, 1, null).id(0, 0) != 1) throw new AssertionError();
+ *         IndexShard shard = device.index(IndexSpec.exact(2))) {
+ *     shard.add(FloatBuffer.wrap(new float[] {1, 0, 0, 1}));
+ *     Hits hits = shard.search(FloatBuffer.wrap(new float[] {0, 1}), 1, RowSelection.first(2));
+ *     if (hits.id(0, 0) != 1) throw new AssertionError();
  * }
  * }</pre>
  *
@@ -26,41 +33,87 @@ import org.jspecify.annotations.Nullable;
 public interface IndexShard extends AutoCloseable {
 
     /**
-     * Appends rows.
+     * Returns what the shard holds.
      *
-     * @param values [rows, D], row-major
-     * @param rows how many
+     * @return width, storage, rescoring
      */
-    void add(float[] values, int rows);
+    IndexSpec spec();
 
     /**
-     * Finds the rows of the largest dot product; ties go to the lower row.
+     * Appends copies of rows, all of them or, if this throws, none. The buffer's position stays as it is.
      *
-     * @param queries [Q, D], row-major
-     * @param queryCount Q
-     * @param k results per query
-     * @param filter rows that may be found; null for all
+     * @param rows [n, D], row-major, finite, from the buffer's position to its limit
+     * @throws IllegalArgumentException if the numbers are no whole rows
+     * @throws io.embed4j.EmbedException if there is no room for them
+     */
+    void add(FloatBuffer rows);
+
+    /**
+     * As {@link #add(FloatBuffer)}, for rows that will not change while the shard is open, such as those of a mapped file: a
+     * shard that needs fp32 rows on the host then reads them where they are, and counts no memory for them. By default they
+     * are copied.
+     *
+     * @param rows [n, D], row-major, finite, from the buffer's position to its limit; direct, in native byte order
+     */
+    default void adopt(FloatBuffer rows) {
+        add(rows);
+    }
+
+    /**
+     * Appends vectors that lie on a device. By default they are copied to the host and added from there.
+     *
+     * @param rows [n, D], finite; still the caller's to close
+     */
+    default void add(VectorBlock rows) {
+        add(onHost(rows));
+    }
+
+    /**
+     * Finds the rows with the largest dot products.
+     *
+     * @param queries [Q, D], row-major, finite, from the buffer's position to its limit; not changed during the call
+     * @param k results per query, 1 to {@link VectorIndex#MAX_K}
+     * @param selection the rows that may be found, all of them below {@link #rows()}
+     * @return row numbers as ids, and dot products, [Q, k]; id -1 and score -infinity where fewer rows are selected
+     */
+    Hits search(FloatBuffer queries, int k, RowSelection selection);
+
+    /**
+     * As {@link #search(FloatBuffer, int, RowSelection)}, for queries that lie on a device. By default they are copied to the
+     * host.
+     *
+     * @param queries [Q, D], finite; still the caller's to close
+     * @param k results per query, 1 to {@link VectorIndex#MAX_K}
+     * @param selection the rows that may be found, all of them below {@link #rows()}
      * @return row numbers as ids, and dot products, [Q, k]
      */
-    Hits search(float[] queries, int queryCount, int k, @Nullable BitSet filter);
+    default Hits search(VectorBlock queries, int k, RowSelection selection) {
+        return search(onHost(queries), k, selection);
+    }
 
     /**
-     * Copies rows to the host.
+     * Copies rows to the host: the fp32 rows that were added, or, where nothing but the storage is kept, what it holds.
      *
      * @param firstRow 0 to N - 1
      * @param count how many
      * @return [count, D], row-major
      */
-    float[] read(long firstRow, int count);
+    float[] read(int firstRow, int count);
 
     /**
      * Returns how many rows there are.
      *
      * @return N
      */
-    long rows();
+    int rows();
 
-    /** Frees the memory. */
+    /** Frees the memory, and lets go of the buffers that were added. No search may be under way. */
     @Override
     void close();
+
+    private static FloatBuffer onHost(VectorBlock block) {
+        FloatBuffer values = FloatBuffer.allocate(Math.multiplyExact(block.rows(), block.dimension()));
+        block.copyTo(values);
+        return values.flip();
+    }
 }

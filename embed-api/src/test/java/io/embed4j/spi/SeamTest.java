@@ -9,6 +9,7 @@ import io.embed4j.spec.DType;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.BitSet;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -140,11 +141,41 @@ class SeamTest {
 
     @Test
     void anIndexHasADimensionAndFloats() {
-        assertThatThrownBy(() -> new IndexSpec(0, DType.FP32))
+        assertThatThrownBy(() -> IndexSpec.exact(0))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("The index dimension must be positive, found 0.");
-        assertThatThrownBy(() -> new IndexSpec(3, DType.INT8))
+        assertThatThrownBy(() -> new IndexSpec(3, DType.FP64, IndexSpec.Rescoring.EXACT))
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessage("An index stores floating point numbers, not INT8.");
+                .hasMessage("An index stores FP32, FP16 or BF16, not FP64.");
+    }
+
+    @Test
+    void aSelectionIsThatOfItsBits() {
+        for (int rows : new int[] {0, 1, 63, 64, 65, 130}) {
+            BitSet bits = new BitSet();
+            for (int row = 0; row < 200; row += 3) {
+                bits.set(row);
+            }
+            RowSelection all = RowSelection.first(rows);
+            RowSelection third = RowSelection.of(rows, bits);
+            assertThat(all.isAll()).isTrue();
+            assertThat(third.isAll()).isFalse();
+            assertThat(all.count()).isEqualTo(rows);
+            assertThat(third.count()).isEqualTo((rows + 2) / 3);
+            for (int row = -1; row < 300; row++) {
+                boolean below = row >= 0 && row < rows;
+                assertThat(all.contains(row)).isEqualTo(below);
+                assertThat(third.contains(row)).isEqualTo(below && row % 3 == 0);
+                if (row >= 0) {
+                    assertThat((all.word(row / 64) >>> row % 64 & 1) == 1).isEqualTo(below);
+                    assertThat((third.word(row / 64) >>> row % 64 & 1) == 1).isEqualTo(below && row % 3 == 0);
+                }
+            }
+            bits.clear();
+            assertThat(third.count()).as("a copy").isEqualTo((rows + 2) / 3);
+        }
+        assertThatThrownBy(() -> RowSelection.first(-1))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("A selection cannot be of -1 rows.");
     }
 }

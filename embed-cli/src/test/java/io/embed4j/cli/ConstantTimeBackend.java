@@ -12,6 +12,7 @@ import io.embed4j.spi.DeviceId;
 import io.embed4j.spi.DeviceProbe;
 import io.embed4j.spi.Encoder;
 import io.embed4j.spi.EncoderOptions;
+import io.embed4j.spi.IndexPlan;
 import io.embed4j.spi.IndexShard;
 import io.embed4j.spi.IndexSpec;
 import io.embed4j.spi.MemoryLedger;
@@ -86,6 +87,11 @@ public final class ConstantTimeBackend implements BackendProvider {
         @Override
         public Encoder load(EncoderSpec spec, WeightSource weights, EncoderOptions options) {
             return new IdleEncoder();
+        }
+
+        @Override
+        public IndexPlan planIndex(IndexSpec spec, int rows) {
+            throw new UnsupportedOperationException("only encodes");
         }
 
         @Override

@@ -21,7 +21,6 @@ import io.embed4j.core.model.ModelDefinition;
 import io.embed4j.core.model.ModelLoader;
 import io.embed4j.core.pipeline.DefaultEmbedder;
 import io.embed4j.core.text.TextTokenizer;
-import io.embed4j.spec.DType;
 import io.embed4j.spi.Device;
 import io.embed4j.spi.DeviceId;
 import io.embed4j.spi.Encoder;
@@ -91,7 +90,7 @@ public final class CoreEmbedderFactory implements EmbedderFactory {
     public VectorIndex index(int dimension, String device) {
         OpenDevices.Lease lease = lease(device);
         try {
-            IndexSpec spec = new IndexSpec(dimension, DType.FP32);
+            IndexSpec spec = IndexSpec.exact(dimension);
             return new CosineIndex(dimension, lease.device().index(spec), lease.release());
         } catch (RuntimeException e) {
             lease.close();
@@ -104,7 +103,7 @@ public final class CoreEmbedderFactory implements EmbedderFactory {
         IndexFile file = IndexFile.open(directory);
         OpenDevices.Lease lease = lease(device);
         try {
-            IndexShard shard = lease.device().index(new IndexSpec(file.dimension(), DType.FP32));
+            IndexShard shard = lease.device().index(IndexSpec.exact(file.dimension()));
             file.copyTo(shard);
             return new CosineIndex(file.dimension(), shard, lease.release());
         } catch (RuntimeException e) {

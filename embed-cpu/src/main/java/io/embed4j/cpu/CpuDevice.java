@@ -5,7 +5,6 @@ import io.embed4j.DeviceInfo;
 import io.embed4j.Precision;
 import io.embed4j.UnsupportedModelException;
 import io.embed4j.core.device.LiveMemoryLedger;
-import io.embed4j.core.index.PlainIndexShard;
 import io.embed4j.cpu.graph.EncoderGraph;
 import io.embed4j.spec.DType;
 import io.embed4j.spec.EncoderSpec;
@@ -13,6 +12,7 @@ import io.embed4j.spec.WeightShape;
 import io.embed4j.spi.Device;
 import io.embed4j.spi.Encoder;
 import io.embed4j.spi.EncoderOptions;
+import io.embed4j.spi.IndexPlan;
 import io.embed4j.spi.IndexShard;
 import io.embed4j.spi.IndexSpec;
 import io.embed4j.spi.MemoryLedger;
@@ -102,12 +102,13 @@ final class CpuDevice implements Device {
     }
 
     @Override
+    public IndexPlan planIndex(IndexSpec spec, int rows) {
+        return CpuIndexShard.plan(spec, rows);
+    }
+
+    @Override
     public IndexShard index(IndexSpec spec) {
-        if (spec.storage() != DType.FP32) {
-            throw new UnsupportedModelException(
-                    "The CPU index stores fp32, not " + spec.storage() + ", in this version.");
-        }
-        return new PlainIndexShard(spec);
+        return new CpuIndexShard(spec, memory);
     }
 
     @Override

@@ -19,6 +19,7 @@ import io.embed4j.spec.RopeScaling;
 import io.embed4j.spi.Device;
 import io.embed4j.spi.Encoder;
 import io.embed4j.spi.EncoderOptions;
+import io.embed4j.spi.IndexPlan;
 import io.embed4j.spi.IndexShard;
 import io.embed4j.spi.IndexSpec;
 import io.embed4j.spi.MemoryLedger;
@@ -183,8 +184,17 @@ final class CudaDevice implements Device {
     }
 
     @Override
+    public IndexPlan planIndex(IndexSpec spec, int rows) {
+        throw noIndex();
+    }
+
+    @Override
     public IndexShard index(IndexSpec spec) {
-        throw new UnsupportedModelException(
+        throw noIndex();
+    }
+
+    private static UnsupportedModelException noIndex() {
+        return new UnsupportedModelException(
                 "The CUDA backend of this version has no index. Use the device cpu for it.");
     }
 

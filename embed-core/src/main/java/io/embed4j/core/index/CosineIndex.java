@@ -4,6 +4,8 @@ package io.embed4j.core.index;
 import io.embed4j.Hits;
 import io.embed4j.VectorIndex;
 import io.embed4j.spi.IndexShard;
+import io.embed4j.spi.RowSelection;
+import java.nio.FloatBuffer;
 import java.nio.file.Path;
 import java.util.BitSet;
 import org.jspecify.annotations.Nullable;
@@ -29,7 +31,7 @@ public final class CosineIndex implements VectorIndex {
 
     @Override
     public void add(float[][] rows) {
-        shard.add(unitVectors(rows, "Row"), rows.length);
+        shard.add(FloatBuffer.wrap(unitVectors(rows, "Row")));
     }
 
     @Override
@@ -37,7 +39,9 @@ public final class CosineIndex implements VectorIndex {
         if (k < 1) {
             throw new IllegalArgumentException("k must be at least 1, found " + k + ".");
         }
-        return shard.search(unitVectors(queries, "Query"), queries.length, k, filter);
+        int rows = shard.rows();
+        RowSelection selection = filter == null ? RowSelection.first(rows) : RowSelection.of(rows, filter);
+        return shard.search(FloatBuffer.wrap(unitVectors(queries, "Query")), k, selection);
     }
 
     @Override

@@ -14,6 +14,7 @@ import io.embed4j.spi.WeightTensor;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -82,7 +83,7 @@ public final class IndexFile {
                 throw new ModelFormatException(
                         HelpTopic.INDEX_FILE, all.file() + " cannot be read: " + e.getMessage(), e);
             }
-            shard.add(values, count);
+            shard.add(FloatBuffer.wrap(values));
         }
     }
 
@@ -93,8 +94,8 @@ public final class IndexFile {
             fresh = Files.createTempFile(directory, FILE, ".tmp");
             try (FileChannel channel = FileChannel.open(fresh, StandardOpenOption.WRITE)) {
                 writeFully(channel, header(shard.rows(), dimension));
-                for (long row = 0; row < shard.rows(); row += ROWS_AT_A_TIME) {
-                    float[] values = shard.read(row, (int) Math.min(ROWS_AT_A_TIME, shard.rows() - row));
+                for (int row = 0; row < shard.rows(); row += ROWS_AT_A_TIME) {
+                    float[] values = shard.read(row, Math.min(ROWS_AT_A_TIME, shard.rows() - row));
                     ByteBuffer bytes =
                             ByteBuffer.allocate(values.length * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
                     bytes.asFloatBuffer().put(values);

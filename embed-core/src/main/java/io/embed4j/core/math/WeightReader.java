@@ -40,8 +40,8 @@ public final class WeightReader {
         for (int i = 0; i < values.length; i++) {
             values[i] = switch (weight.type()) {
                 case FP64 -> (float) bytes.getDouble();
-                case FP16 -> halfToFloat(bytes.getShort());
-                case BF16 -> Float.intBitsToFloat(bytes.getShort() << 16);
+                case FP16 -> SixteenBits.halfToFloat(bytes.getShort());
+                case BF16 -> SixteenBits.bfloatToFloat(bytes.getShort());
                 default ->
                     throw new ModelFormatException(
                             "Weight " + weight.name() + " is stored as " + weight.type() + ", not as floats.");
@@ -57,18 +57,5 @@ public final class WeightReader {
             }
         }
         return transposed;
-    }
-
-    /** IEEE binary16 to binary32, exactly. Java 20 has this in Float; embed4j runs on 17. */
-    static float halfToFloat(short half) {
-        int sign = (half & 0x8000) << 16;
-        int exponent = (half >> 10) & 0x1f;
-        int mantissa = half & 0x3ff;
-        if (exponent == 0) {
-            float magnitude = mantissa * 0x1p-24f;
-            return sign == 0 ? magnitude : -magnitude;
-        }
-        int bits = exponent == 31 ? 0x7f800000 : (exponent + 112) << 23;
-        return Float.intBitsToFloat(sign | bits | (mantissa << 13));
     }
 }

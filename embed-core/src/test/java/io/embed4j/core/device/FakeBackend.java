@@ -10,6 +10,7 @@ import io.embed4j.spi.DeviceId;
 import io.embed4j.spi.DeviceProbe;
 import io.embed4j.spi.Encoder;
 import io.embed4j.spi.EncoderOptions;
+import io.embed4j.spi.IndexPlan;
 import io.embed4j.spi.IndexShard;
 import io.embed4j.spi.IndexSpec;
 import io.embed4j.spi.MemoryLedger;
@@ -91,6 +92,11 @@ public record FakeBackend(
 
         @Override
         public Encoder load(EncoderSpec spec, WeightSource weights, EncoderOptions options) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public IndexPlan planIndex(IndexSpec spec, int rows) {
             throw new UnsupportedOperationException();
         }
 

@@ -8,7 +8,6 @@ import static org.assertj.core.api.Assertions.within;
 import io.embed4j.Embeddings;
 import io.embed4j.Hits;
 import io.embed4j.VectorIndex;
-import io.embed4j.spec.DType;
 import io.embed4j.spi.IndexSpec;
 import java.util.BitSet;
 import org.junit.jupiter.api.Test;
@@ -18,7 +17,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class CosineIndexTest {
 
     private static VectorIndex index(int dimension) {
-        return new CosineIndex(dimension, new PlainIndexShard(new IndexSpec(dimension, DType.FP32)), () -> {});
+        return new CosineIndex(dimension, new PlainIndexShard(IndexSpec.exact(dimension)), () -> {});
     }
 
     @Test
@@ -90,7 +89,7 @@ class CosineIndexTest {
     @Test
     void closingReleasesTheDevice() {
         int[] released = {0};
-        VectorIndex index = new CosineIndex(2, new PlainIndexShard(new IndexSpec(2, DType.FP32)), () -> released[0]++);
+        VectorIndex index = new CosineIndex(2, new PlainIndexShard(IndexSpec.exact(2)), () -> released[0]++);
         index.close();
         assertThat(released[0]).isEqualTo(1);
     }

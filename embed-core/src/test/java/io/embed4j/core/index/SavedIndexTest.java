@@ -5,22 +5,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.embed4j.EmbedException;
-import io.embed4j.Hits;
 import io.embed4j.ModelFormatException;
-import io.embed4j.spec.DType;
 import io.embed4j.spi.IndexShard;
 import io.embed4j.spi.IndexSpec;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.BitSet;
 import java.util.Random;
 import java.util.stream.Stream;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -32,7 +29,7 @@ class SavedIndexTest {
     private Path folder;
 
     private static PlainIndexShard shard(int dimension) {
-        return new PlainIndexShard(new IndexSpec(dimension, DType.FP32));
+        return new PlainIndexShard(IndexSpec.exact(dimension));
     }
 
     private static PlainIndexShard random(int rows, int dimension) {
@@ -42,12 +39,12 @@ class SavedIndexTest {
             values[i] = (float) random.nextGaussian();
         }
         PlainIndexShard shard = shard(dimension);
-        shard.add(values, rows);
+        shard.add(FloatBuffer.wrap(values));
         return shard;
     }
 
     private static float[] all(IndexShard shard) {
-        return shard.read(0, (int) shard.rows());
+        return shard.read(0, shard.rows());
     }
 
     /** Files are written and read in pieces of 1024 rows. */
@@ -93,33 +90,16 @@ class SavedIndexTest {
 
     @Test
     void whatCannotBeFinishedIsNotLeftBehind() throws IOException {
-        IndexShard failing = new IndexShard() {
+        IndexShard failing = new PlainIndexShard(IndexSpec.exact(2)) {
             @Override
-            public void add(float[] values, int rows) {
-                throw new UnsupportedOperationException();
-            }
-
-            @Override
-            public Hits search(float[] queries, int queryCount, int k, @Nullable BitSet filter) {
-                throw new UnsupportedOperationException();
-            }
-
-            @Override
-            public float[] read(long firstRow, int rows) {
+            public synchronized float[] read(int firstRow, int rows) {
                 if (firstRow > 0) {
                     throw new EmbedException("the device is gone");
                 }
-                return new float[rows * 2];
+                return super.read(firstRow, rows);
             }
-
-            @Override
-            public long rows() {
-                return 3000;
-            }
-
-            @Override
-            public void close() {}
         };
+        failing.add(FloatBuffer.allocate(6000));
         assertThatThrownBy(() -> IndexFile.write(folder, failing, 2)).isInstanceOf(EmbedException.class);
         try (Stream<Path> files = Files.list(folder)) {
             assertThat(files).isEmpty();

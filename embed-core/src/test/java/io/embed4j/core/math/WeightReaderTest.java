@@ -28,32 +28,6 @@ class WeightReaderTest {
         return FakeWeights.tensor(folder, "w", type, shape, transposed, bytes);
     }
 
-    /** IEEE 754 binary16 by its definition: sign, 5 bits of exponent biased by 15, 10 bits of fraction. */
-    private static float halfByDefinition(int bits) {
-        int sign = bits < 0x8000 ? 1 : -1;
-        int exponent = bits / 1024 % 32;
-        int fraction = bits % 1024;
-        if (exponent == 31) {
-            return fraction == 0 ? sign * Float.POSITIVE_INFINITY : Float.NaN;
-        }
-        return exponent == 0
-                ? (float) (sign * fraction * Math.pow(2, -24))
-                : (float) (sign * (1 + fraction / 1024.0) * Math.pow(2, exponent - 15));
-    }
-
-    @Test
-    void everyHalfIsWhatItsBitsMean() {
-        for (int bits = 0; bits < 1 << 16; bits++) {
-            float expected = halfByDefinition(bits);
-            float found = WeightReader.halfToFloat((short) bits);
-            if (bits == 0x8000) {
-                assertThat(Float.floatToIntBits(found)).as("minus zero").isEqualTo(0x8000_0000);
-            } else if (Float.floatToIntBits(found) != Float.floatToIntBits(expected)) {
-                throw new AssertionError(Integer.toHexString(bits) + " is " + expected + ", found " + found);
-            }
-        }
-    }
-
     @Test
     void everyFloatingTypeIsRead() {
         assertThat(WeightReader.read(tensor(
