@@ -171,6 +171,7 @@ public interface Embedder extends AutoCloseable {
      */
     final class Builder {
         private EmbedderOptions options = EmbedderOptions.defaults();
+        private DownloadListener downloads = DownloadListener.none();
 
         private Builder() {}
 
@@ -188,7 +189,9 @@ public interface Embedder extends AutoCloseable {
         /**
          * Names the model.
          *
-         * @param model a directory in Hugging Face layout, or {@code embedded:NAME}
+         * @param model a directory in Hugging Face layout; {@code hf:ORG/NAME} or {@code hf:ORG/NAME@REVISION} for a
+         *     model of the Hugging Face Hub, from Python's cache or downloaded to it; {@code classpath:FOLDER};
+         *     {@code embedded:NAME}
          * @return this
          */
         public Builder model(String model) {
@@ -236,16 +239,28 @@ public interface Embedder extends AutoCloseable {
         }
 
         /**
+         * Names who hears of what has to be downloaded.
+         *
+         * @param downloads the listener
+         * @return this
+         */
+        public Builder onDownload(DownloadListener downloads) {
+            this.downloads = downloads;
+            return this;
+        }
+
+        /**
          * Loads the model.
          *
          * @return the embedder; the caller closes it
+         * @throws ModelDownloadException if the model has to be downloaded and cannot
          * @throws ModelFormatException if files are missing, damaged or contradictory
          * @throws UnsupportedModelException if the model or the precision cannot be honoured
          * @throws DeviceUnavailableException if the device cannot be used
          * @throws OutOfDeviceMemoryException if the model does not fit
          */
         public Embedder build() {
-            return EmbedderFactory.find().open(options);
+            return EmbedderFactory.find().open(options, downloads);
         }
 
         /**

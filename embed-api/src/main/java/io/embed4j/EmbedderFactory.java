@@ -56,7 +56,28 @@ public interface EmbedderFactory {
      * @param options model, device, precision, budget
      * @return the embedder
      */
-    Embedder open(EmbedderOptions options);
+    default Embedder open(EmbedderOptions options) {
+        return open(options, DownloadListener.none());
+    }
+
+    /**
+     * Loads a model.
+     *
+     * @param options model, device, precision, budget
+     * @param downloads hears of what has to be downloaded
+     * @return the embedder
+     */
+    Embedder open(EmbedderOptions options, DownloadListener downloads);
+
+    /**
+     * Downloads a model of the Hub, all of what embed4j reads, or looks whether there is a newer one of a branch.
+     *
+     * @param model {@code hf:ORG/NAME} or {@code hf:ORG/NAME@REVISION}
+     * @param downloads hears of what has to be downloaded
+     * @return the model's directory in the cache
+     * @throws ModelDownloadException if it cannot be downloaded
+     */
+    Path download(String model, DownloadListener downloads);
 
     /**
      * Returns the JVM's one embedder for these options.

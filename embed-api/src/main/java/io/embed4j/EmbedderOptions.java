@@ -13,7 +13,9 @@ import java.io.Serializable;
  * }
  * }</pre>
  *
- * @param model a directory in Hugging Face layout, or {@code embedded:NAME} for a model on the class path
+ * @param model a directory in Hugging Face layout; {@code hf:ORG/NAME} or {@code hf:ORG/NAME@REVISION} for a model of the
+ *     Hugging Face Hub; {@code classpath:FOLDER} for a folder on the class path; {@code embedded:NAME} for a model that
+ *     is an artifact of its own
  * @param device {@code auto}, {@code cpu}, {@code cuda:0}, {@code cuda:*}
  * @param precision precision of the computation
  * @param maxBatchTokens most tokens in one batch; 0 lets the backend choose
@@ -54,7 +56,7 @@ public record EmbedderOptions(String model, String device, Precision precision, 
     /**
      * With another model.
      *
-     * @param model a directory, or {@code embedded:NAME}
+     * @param model a directory, {@code hf:ORG/NAME}, {@code classpath:FOLDER} or {@code embedded:NAME}
      * @return a copy
      */
     public EmbedderOptions withModel(String model) {

@@ -23,6 +23,16 @@ public enum HelpTopic {
     NO_IMPLEMENTATION,
     /** The model's name leads nowhere. */
     MODEL_NOT_FOUND,
+    /** The Hub does not let us have the model: it is gated, private, or the token is wrong. */
+    HUB_ACCESS,
+    /** The Hub cannot be reached, is too slow, or has no time for us. */
+    HUB_UNREACHABLE,
+    /** Downloads are switched off, and something is not in the cache. */
+    HUB_OFFLINE,
+    /** What came from the Hub is not what the Hub says it is. */
+    HUB_DOWNLOAD,
+    /** The weights exist as a pickle only. */
+    PYTORCH_WEIGHTS,
     /** Files of a model are missing, are not what they should be, or contradict each other. */
     MODEL_FORMAT,
     /** A weight file is cut, damaged, or lies about itself. */

@@ -63,7 +63,7 @@ final class EmbedCommand implements Callable<Integer> {
         }
         EmbedderOptions embedderOptions = load.toEmbedderOptions();
         EmbedOptions embedOptions = call.toEmbedOptions();
-        try (Embedder embedder = embedders.get().open(embedderOptions)) {
+        try (Embedder embedder = DownloadLine.open(embedders.get(), embedderOptions, terminal)) {
             Embeddings vectors = embed(embedder, embedOptions);
             print(vectors);
             Tally tally = new Tally(embedder.model().maxTokens());

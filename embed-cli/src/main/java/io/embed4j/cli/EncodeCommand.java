@@ -72,7 +72,7 @@ final class EncodeCommand implements Callable<Integer> {
         EmbedOptions embedOptions = call.toEmbedOptions();
         try (TextInput texts = TextInput.open(input, field, terminal.in());
                 VectorOutput vectors = VectorOutput.open(output, texts, terminal.out());
-                Embedder embedder = embedders.get().open(embedderOptions)) {
+                Embedder embedder = DownloadLine.open(embedders.get(), embedderOptions, terminal)) {
             vectors.begin(call.check(embedder).dimension());
             Tally tally = new Tally(embedder.model().maxTokens());
             long startNanos = System.nanoTime();

@@ -13,7 +13,9 @@ final class LoadOptions {
     @Option(
             names = {"-m", "--model"},
             paramLabel = "MODEL",
-            description = "A model directory in Hugging Face layout, or embedded:NAME. Default: ${DEFAULT-VALUE}.")
+            description =
+                    "A model directory in Hugging Face layout; hf:ORG/NAME or hf:ORG/NAME@REVISION for a model of the"
+                            + " Hugging Face Hub; classpath:FOLDER; embedded:NAME. Default: ${DEFAULT-VALUE}.")
     private String model = EmbedderOptions.DEFAULT_MODEL;
 
     @Option(

@@ -62,6 +62,7 @@ public final class Main {
                 .addSubcommand(new EncodeCommand(embedders, terminal))
                 .addSubcommand(new DevicesCommand(embedders, terminal))
                 .addSubcommand(new FitCommand(embedders, terminal))
+                .addSubcommand(new DownloadCommand(embedders, terminal))
                 .addSubcommand(new DoctorCommand(embedders, terminal))
                 .setExpandAtFiles(false) // "@name, hello" is a text, not a file of arguments
                 .setPosixClusteredShortOptionsAllowed(false) // "-model x" is a slip, not -m odel

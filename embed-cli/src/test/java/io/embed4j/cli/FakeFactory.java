@@ -2,6 +2,8 @@
 package io.embed4j.cli;
 
 import io.embed4j.DeviceReport;
+import io.embed4j.DownloadListener;
+import io.embed4j.DownloadProgress;
 import io.embed4j.EmbedException;
 import io.embed4j.Embedder;
 import io.embed4j.EmbedderFactory;
@@ -12,6 +14,7 @@ import io.embed4j.InstallationReport;
 import io.embed4j.InstallationReport.Check;
 import io.embed4j.InstallationReport.Status;
 import io.embed4j.VectorIndex;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -25,7 +28,7 @@ final class FakeFactory implements EmbedderFactory {
     FitReport.Verdict verdict = FitReport.Verdict.FITS;
 
     @Override
-    public Embedder open(EmbedderOptions options) {
+    public Embedder open(EmbedderOptions options, DownloadListener downloads) {
         opened.add(options);
         if (options.model().equals(MISSING_MODEL)) {
             throw new EmbedException(
@@ -36,6 +39,12 @@ final class FakeFactory implements EmbedderFactory {
             throw new IllegalStateException("a mistake of ours");
         }
         return new FakeEmbedder(options);
+    }
+
+    @Override
+    public Path download(String model, DownloadListener downloads) {
+        downloads.onProgress(new DownloadProgress(model, 1, 2, 30_000_000, 90_000_000));
+        return Path.of("/cache/" + model.replace("hf:", ""));
     }
 
     @Override
@@ -85,7 +94,7 @@ final class FakeFactory implements EmbedderFactory {
     }
 
     @Override
-    public VectorIndex loadIndex(java.nio.file.Path directory, String device) {
+    public VectorIndex loadIndex(Path directory, String device) {
         throw new UnsupportedOperationException("The commands under test open no index.");
     }
 }

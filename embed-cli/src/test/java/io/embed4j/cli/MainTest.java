@@ -11,6 +11,7 @@ import io.embed4j.EmbedOptions;
 import io.embed4j.EmbedderOptions;
 import io.embed4j.FitReport;
 import io.embed4j.Precision;
+import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -168,13 +169,16 @@ class MainTest {
 
     @Test
     void helpAndVersionGoToStandardOutput() {
-        for (String command : new String[] {"--help", "encode --help", "devices --help", "fit --help", "--version"}) {
+        for (String command :
+                new String[] {"--help", "encode --help", "devices --help", "fit --help", "download --help", "--version"
+                }) {
             Run run = Run.of(command.split(" "));
             assertThat(run.exitCode()).isZero();
             assertThat(run.err()).isEmpty();
             assertThat(run.out()).contains("embed ");
         }
-        assertThat(Run.of("--help").out()).contains("embed [OPTIONS] TEXT...", "encode", "devices", "fit", "doctor");
+        assertThat(Run.of("--help").out())
+                .contains("embed [OPTIONS] TEXT...", "encode", "devices", "fit", "download", "doctor");
         assertThat(Run.of("encode", "--help").out()).contains("embedded:all-minilm-l6-v2", "--field", "--verbose");
     }
 
@@ -271,5 +275,13 @@ class MainTest {
         for (int i = 0; i < expected.length; i++) {
             assertThat(numbers.get(i).getAsFloat()).isEqualTo(expected[i]);
         }
+    }
+
+    @Test
+    void downloadPrintsTheDirectory() {
+        Run run = Run.of("download", "hf:org/name");
+        assertThat(run.exitCode()).isZero();
+        assertThat(run.out().strip()).isEqualTo("/cache/org/name".replace('/', File.separatorChar));
+        assertThat(Run.of("download").exitCode()).isEqualTo(CliException.USAGE);
     }
 }

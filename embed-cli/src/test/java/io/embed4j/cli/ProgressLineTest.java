@@ -3,6 +3,7 @@ package io.embed4j.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.embed4j.DownloadProgress;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import org.junit.jupiter.api.Test;
@@ -45,9 +46,19 @@ class ProgressLineTest {
 
     @Test
     void writesDurations() {
-        assertThat(ProgressLine.duration(0)).isEqualTo("0:00");
-        assertThat(ProgressLine.duration(59)).isEqualTo("0:59");
-        assertThat(ProgressLine.duration(3599)).isEqualTo("59:59");
-        assertThat(ProgressLine.duration(3661)).isEqualTo("1:01:01");
+        assertThat(StatusLine.duration(0)).isEqualTo("0:00");
+        assertThat(StatusLine.duration(59)).isEqualTo("0:59");
+        assertThat(StatusLine.duration(3599)).isEqualTo("59:59");
+        assertThat(StatusLine.duration(3661)).isEqualTo("1:01:01");
+    }
+
+    @Test
+    void showsHowFarADownloadHasCome() {
+        try (DownloadLine line = new DownloadLine(new PrintWriter(drawn), true, () -> nanos)) {
+            nanos = 3_000_000_000L;
+            line.onProgress(new DownloadProgress("org/name", 1, 8, 30_000_000, 90_000_000));
+            assertThat(drawn.toString()).isEqualTo("\rorg/name: 1 of 8 files, 30.0 of 90.0 MB, 10.0 MB/s, 0:06 left");
+        }
+        assertThat(drawn.toString()).endsWith(" \r");
     }
 }

@@ -2,6 +2,7 @@
 package io.embed4j.core;
 
 import io.embed4j.DeviceReport;
+import io.embed4j.DownloadListener;
 import io.embed4j.Embedder;
 import io.embed4j.EmbedderFactory;
 import io.embed4j.EmbedderOptions;
@@ -38,8 +39,8 @@ public final class CoreEmbedderFactory implements EmbedderFactory {
     public CoreEmbedderFactory() {}
 
     @Override
-    public Embedder open(EmbedderOptions options) {
-        ModelDefinition model = ModelLoader.load(options.model());
+    public Embedder open(EmbedderOptions options, DownloadListener downloads) {
+        ModelDefinition model = ModelLoader.load(options.model(), downloads);
         OpenDevices.Lease lease = lease(options.device());
         TextTokenizer tokenizer = null;
         try {
@@ -60,6 +61,11 @@ public final class CoreEmbedderFactory implements EmbedderFactory {
             lease.close();
             throw e;
         }
+    }
+
+    @Override
+    public Path download(String model, DownloadListener downloads) {
+        return ModelLoader.download(model, downloads);
     }
 
     @Override

@@ -11,6 +11,8 @@ import io.embed4j.InstallationReport.Status;
 import io.embed4j.Precision;
 import io.embed4j.core.device.Backends;
 import io.embed4j.core.device.OpenDevices;
+import io.embed4j.core.hub.CacheSummary;
+import io.embed4j.core.hub.HubSettings;
 import io.embed4j.core.model.CacheDirectory;
 import io.embed4j.core.model.EmbeddedModel;
 import io.embed4j.core.text.TextTokenizer;
@@ -70,6 +72,7 @@ public final class Doctor {
     public InstallationReport examine(String device) {
         checkJava(Runtime.version().feature());
         check("cache directory", Doctor::cacheDirectory);
+        check("model cache", () -> CacheSummary.of(HubSettings.ofProcess()));
         check("native tokenizer", () -> {
             TextTokenizer.requireNative();
             return "loaded; two words give two tokens";

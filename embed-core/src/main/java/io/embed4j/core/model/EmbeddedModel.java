@@ -10,12 +10,8 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.SimpleFileVisitor;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.security.DigestInputStream;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -33,9 +29,7 @@ import org.jspecify.annotations.Nullable;
  * directory, each either as a resource with its size and SHA-256 or as JSON right there.
  *
  * <p>Weights are mapped from files, so the model is unpacked once into the cache, under a name that holds the hash of
- * the descriptor: into a directory of its own first, checked, then moved into place in one step. Two processes may do so
- * at once; one of them wins and both see whole files. Where the directory is there but lacks files, they are put in one
- * by one, each in one step.
+ * the descriptor.
  */
 public final class EmbeddedModel {
     private static final String DESCRIPTORS = "META-INF/embed4j/models/";
@@ -132,22 +126,11 @@ public final class EmbeddedModel {
      * @return a directory in Hugging Face layout
      */
     public Path unpack() {
-        Path parent = CacheDirectory.find().resolve("models");
-        Path target = parent.resolve(directoryName);
+        Path target = CacheDirectory.find().resolve("models").resolve(directoryName);
+        Map<String, Long> bytes = new TreeMap<>();
+        files.forEach((path, file) -> bytes.put(path, file.bytes()));
         try {
-            if (isComplete(target)) {
-                return target;
-            }
-            Files.createDirectories(parent);
-            Path fresh = Files.createTempDirectory(parent, directoryName + ".tmp");
-            try {
-                for (Map.Entry<String, PackedFile> file : files.entrySet()) {
-                    write(file.getValue(), fresh.resolve(file.getKey()));
-                }
-                moveIntoPlace(fresh, target);
-            } finally {
-                deleteTree(fresh);
-            }
+            UnpackedDirectory.fill(target, bytes, (path, file) -> write(Objects.requireNonNull(files.get(path)), file));
             return target;
         } catch (IOException e) {
             throw new EmbedException(
@@ -190,39 +173,7 @@ public final class EmbeddedModel {
         return HexFormat.of().formatHex(digest.digest());
     }
 
-    private boolean isComplete(Path directory) throws IOException {
-        for (Map.Entry<String, PackedFile> file : files.entrySet()) {
-            if (!isWhole(directory.resolve(file.getKey()), file.getValue())) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    private static boolean isWhole(Path path, PackedFile file) throws IOException {
-        return Files.isRegularFile(path) && Files.size(path) == file.bytes();
-    }
-
-    private void moveIntoPlace(Path fresh, Path target) throws IOException {
-        try {
-            Files.move(fresh, target, StandardCopyOption.ATOMIC_MOVE);
-        } catch (IOException e) {
-            // Somebody was first, or the directory there lacks files. Nothing is deleted: others may be reading.
-            for (Map.Entry<String, PackedFile> file : files.entrySet()) {
-                Path path = target.resolve(file.getKey());
-                if (!isWhole(path, file.getValue())) {
-                    Files.createDirectories(Objects.requireNonNull(path.getParent()));
-                    Files.move(fresh.resolve(file.getKey()), path, StandardCopyOption.ATOMIC_MOVE);
-                }
-            }
-        }
-    }
-
     private void write(PackedFile file, Path path) throws IOException {
-        Path parent = path.getParent();
-        if (parent != null) {
-            Files.createDirectories(parent);
-        }
         if (file.text() != null) {
             Files.writeString(path, file.text());
             return;
@@ -249,25 +200,5 @@ public final class EmbeddedModel {
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException("Every JVM has SHA-256.", e);
         }
-    }
-
-    private static void deleteTree(Path root) throws IOException {
-        if (!Files.exists(root)) {
-            return;
-        }
-        Files.walkFileTree(root, new SimpleFileVisitor<>() {
-            @Override
-            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) throws IOException {
-                Files.deleteIfExists(file);
-                return FileVisitResult.CONTINUE;
-            }
-
-            @Override
-            public FileVisitResult postVisitDirectory(Path directory, @Nullable IOException failure)
-                    throws IOException {
-                Files.deleteIfExists(directory);
-                return FileVisitResult.CONTINUE;
-            }
-        });
     }
 }

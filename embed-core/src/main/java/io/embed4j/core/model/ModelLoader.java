@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.embed4j.core.model;
 
+import io.embed4j.DownloadListener;
 import io.embed4j.HelpTopic;
 import io.embed4j.ModelFormatException;
 import io.embed4j.core.family.ModelFamilies;
 import io.embed4j.core.family.ModelFamily;
 import io.embed4j.core.file.JsonConfig;
+import io.embed4j.core.hub.HubModel;
+import io.embed4j.core.hub.HubName;
+import io.embed4j.core.hub.HubSettings;
 import io.embed4j.spec.EncoderSpec;
 import io.embed4j.spec.HeadModule;
 import java.nio.file.Files;
@@ -23,14 +27,30 @@ public final class ModelLoader {
 
     private ModelLoader() {}
 
+    /** As {@link #load(String, DownloadListener)}, where nobody wants to hear of downloads. */
+    public static ModelDefinition load(String model) {
+        return load(model, DownloadListener.none());
+    }
+
     /**
      * Finds and checks a model. Weights are located, not read.
      *
-     * @param model a directory in Hugging Face layout, or {@code embedded:NAME}
+     * @param model a directory in Hugging Face layout, {@code hf:ORG/NAME}, {@code classpath:FOLDER} or
+     *     {@code embedded:NAME}
+     * @param downloads hears of what has to be downloaded
+     * @throws io.embed4j.ModelDownloadException if something has to be downloaded and cannot
      * @throws ModelFormatException if files are missing, damaged or contradictory
      * @throws io.embed4j.UnsupportedModelException if the model cannot be honoured
      */
-    public static ModelDefinition load(String model) {
+    public static ModelDefinition load(String model, DownloadListener downloads) {
+        if (model.startsWith(HubName.SCHEME)) {
+            HubName name = HubName.parse(model);
+            HubModel hub = new HubModel(name, HubSettings.ofProcess());
+            return load(hub.whole(ModelLoader::check, downloads), name.repository());
+        }
+        if (model.startsWith(ClasspathModel.SCHEME)) {
+            return load(ClasspathModel.unpack(model), model.substring(ClasspathModel.SCHEME.length()));
+        }
         if (model.startsWith(EMBEDDED_SCHEME)) {
             EmbeddedModel embedded = EmbeddedModel.find(model.substring(EMBEDDED_SCHEME.length()));
             return load(embedded.unpack(), embedded.name());
@@ -38,6 +58,19 @@ public final class ModelLoader {
         Path directory = directory(model);
         Path name = directory.toAbsolutePath().normalize().getFileName();
         return load(directory, name == null ? model : name.toString());
+    }
+
+    /**
+     * Brings what a revision on the Hub means now into the cache.
+     *
+     * @param model {@code hf:ORG/NAME} or {@code hf:ORG/NAME@REVISION}
+     * @return the model's directory
+     */
+    public static Path download(String model, DownloadListener downloads) {
+        if (!model.startsWith(HubName.SCHEME)) {
+            throw new IllegalArgumentException("\"" + model + "\" cannot be downloaded. Write hf:ORG/NAME.");
+        }
+        return new HubModel(HubName.parse(model), HubSettings.ofProcess()).newest(ModelLoader::check, downloads);
     }
 
     private static Path directory(String model) {
@@ -57,17 +90,28 @@ public final class ModelLoader {
         return directory;
     }
 
+    /** Looks at all but the weights. */
+    private static void check(Path directory) {
+        SentencePipeline pipeline = SentencePipeline.read(directory);
+        JsonConfig config = JsonConfig.read(pipeline.transformerDirectory().resolve("config.json"));
+        spec(pipeline, config, ModelFamilies.of(config));
+        tokenizerFile(pipeline.transformerDirectory());
+    }
+
+    private static EncoderSpec spec(SentencePipeline pipeline, JsonConfig config, ModelFamily family) {
+        try {
+            return family.spec(config, pipeline.pooling(), pipeline.head());
+        } catch (IllegalArgumentException e) {
+            throw new ModelFormatException(config.source() + ": " + e.getMessage(), e);
+        }
+    }
+
     private static ModelDefinition load(Path directory, String name) {
         SentencePipeline pipeline = SentencePipeline.read(directory);
         Path transformer = pipeline.transformerDirectory();
         JsonConfig config = JsonConfig.read(transformer.resolve("config.json"));
         ModelFamily family = ModelFamilies.of(config);
-        EncoderSpec spec;
-        try {
-            spec = family.spec(config, pipeline.pooling(), pipeline.head());
-        } catch (IllegalArgumentException e) {
-            throw new ModelFormatException(config.source() + ": " + e.getMessage(), e);
-        }
+        EncoderSpec spec = spec(pipeline, config, family);
         List<WeightFiles> head = new ArrayList<>();
         for (int i = 0; i < spec.head().size(); i++) {
             Path module = pipeline.headDirectories().get(i);

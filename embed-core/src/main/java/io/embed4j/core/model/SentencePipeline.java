@@ -4,6 +4,7 @@ package io.embed4j.core.model;
 import io.embed4j.ModelFormatException;
 import io.embed4j.UnsupportedModelException;
 import io.embed4j.core.file.JsonConfig;
+import io.embed4j.core.source.ModelFiles;
 import io.embed4j.spec.HeadModule;
 import io.embed4j.spec.NormSpec;
 import io.embed4j.spec.PoolingMode;
@@ -45,13 +46,6 @@ record SentencePipeline(
         @Nullable String defaultPromptName) {
 
     private static final Logger LOG = LoggerFactory.getLogger(SentencePipeline.class);
-
-    private static final List<String> TRANSFORMER_CONFIGS = List.of(
-            "sentence_bert_config.json",
-            "sentence_roberta_config.json",
-            "sentence_distilbert_config.json",
-            "sentence_camembert_config.json",
-            "sentence_xlm-roberta_config.json");
 
     /** What torch's LayerNorm adds to the variance unless it is told otherwise; the files do not say. */
     private static final double TORCH_EPSILON = 1e-5;
@@ -158,7 +152,7 @@ record SentencePipeline(
 
     /** sentence_bert_config.json, or the name that a version long ago gave it. */
     private static Optional<JsonConfig> transformerConfig(Path transformer) {
-        return TRANSFORMER_CONFIGS.stream()
+        return ModelFiles.TRANSFORMER_CONFIGS.stream()
                 .map(transformer::resolve)
                 .filter(Files::exists)
                 .findFirst()
