@@ -105,8 +105,31 @@ final class OnnxRuntime {
                         : DirectSession.open(Started.ENVIRONMENT, model, options(folder, threads)));
     }
 
+    /**
+     * The environment that all sessions share, for who calls ONNX Runtime itself because DJL would copy.
+     */
+    static OrtEnvironment environment() {
+        return Started.ENVIRONMENT;
+    }
+
     @SuppressWarnings("resource") // the session closes its options
     private static SessionOptions options(Path folder, int threads) {
+        try {
+            SessionOptions options = options(threads);
+            options.addConfigEntry("session.model_external_initializers_file_folder_path", folder.toString());
+            return options;
+        } catch (OrtException e) {
+            throw refused(e);
+        }
+    }
+
+    /**
+     * The options of all sessions.
+     *
+     * @param threads threads that share each run
+     */
+    @SuppressWarnings("resource") // the session closes its options
+    static SessionOptions options(int threads) {
         try {
             SessionOptions options = new SessionOptions();
             options.setIntraOpNumThreads(threads);
@@ -117,13 +140,16 @@ final class OnnxRuntime {
             options.setOptimizationLevel(SessionOptions.OptLevel.BASIC_OPT);
             // Shapes change with every batch, so memory patterns would only be collected, never used.
             options.setMemoryPatternOptimization(false);
-            options.addConfigEntry("session.model_external_initializers_file_folder_path", folder.toString());
             return options;
         } catch (OrtException e) {
-            throw new DeviceUnavailableException(
-                    HelpTopic.ONNX_RUNTIME,
-                    "ONNX Runtime " + version() + " refuses a session option: " + e.getMessage() + ". " + REMEDY,
-                    e);
+            throw refused(e);
         }
+    }
+
+    private static DeviceUnavailableException refused(OrtException e) {
+        return new DeviceUnavailableException(
+                HelpTopic.ONNX_RUNTIME,
+                "ONNX Runtime " + version() + " refuses a session option: " + e.getMessage() + ". " + REMEDY,
+                e);
     }
 }

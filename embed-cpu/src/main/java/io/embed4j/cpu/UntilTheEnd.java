@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.function.Supplier;
 
 /**
  * Keeps the JVM from ending in the middle of a batch. ONNX Runtime frees its globals when the JVM ends, in a shutdown
@@ -52,14 +53,7 @@ final class UntilTheEnd {
         return new EncoderSession() {
             @Override
             public List<FloatBuffer> run(Map<String, IntTensor> inputs) {
-                if (ending || !RUNNING.readLock().tryLock()) {
-                    throw new EmbedderClosedException("The JVM is ending; no batch begins any more.");
-                }
-                try {
-                    return session.run(inputs);
-                } finally {
-                    RUNNING.readLock().unlock();
-                }
+                return finish(() -> session.run(inputs));
             }
 
             @Override
@@ -67,6 +61,22 @@ final class UntilTheEnd {
                 session.close();
             }
         };
+    }
+
+    /**
+     * Does what the end of the JVM has to wait for.
+     *
+     * @throws EmbedderClosedException if the JVM is ending
+     */
+    static <T> T finish(Supplier<T> work) {
+        if (ending || !RUNNING.readLock().tryLock()) {
+            throw new EmbedderClosedException("The JVM is ending; no batch begins any more.");
+        }
+        try {
+            return work.get();
+        } finally {
+            RUNNING.readLock().unlock();
+        }
     }
 
     private static void await() {

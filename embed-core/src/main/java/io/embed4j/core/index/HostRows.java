@@ -164,10 +164,7 @@ public final class HostRows implements AutoCloseable {
 
     private int countRows(FloatBuffer values) {
         int count = IndexChecks.requireWholeRows(values, dimension);
-        if (count > Integer.MAX_VALUE - parts.rows()) {
-            throw new IllegalArgumentException(
-                    "A shard holds at most " + Integer.MAX_VALUE + " rows; it has " + parts.rows() + ".");
-        }
+        IndexChecks.requireRoom(parts.rows(), count);
         return count;
     }
 

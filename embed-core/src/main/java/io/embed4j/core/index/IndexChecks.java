@@ -27,6 +27,21 @@ public final class IndexChecks {
     }
 
     /**
+     * Refuses more rows than a shard can number.
+     *
+     * @param rows N
+     * @param more how many are to be added
+     */
+    public static void requireRoom(int rows, int more) {
+        if (more > Integer.MAX_VALUE - rows) {
+            throw new EmbedException(
+                    HelpTopic.TOO_MANY_ROWS,
+                    "An index holds at most " + Integer.MAX_VALUE + " rows. It has " + rows + ", and " + more
+                            + " are to be added. Make a second index.");
+        }
+    }
+
+    /**
      * Checks the arguments of a search.
      *
      * @param queries [Q, D] from the buffer's position to its limit
