@@ -16,16 +16,19 @@ import org.jspecify.annotations.Nullable;
  * }
  * }</pre>
  *
- * @param promptName one of the model's prompts, put before every text; null for the model's default prompt
+ * @param role what the texts are in a search, which picks one of the model's prompts; null for the model's default prompt;
+ *     gives way to {@code promptName} and {@code prompt}
+ * @param promptName one of the model's prompts, put before every text
  * @param prompt a text put before every text; excludes {@code promptName}
  * @param dimension how many leading numbers of each vector are kept (Matryoshka); normalized again where the model
- *     normalizes; 0 for all
+ *     normalizes, which sentence-transformers does only when told; 0 as the model has it
  * @param truncation what happens to texts that are too long
  * @param normalize whether vectors are divided by their Euclidean norm at the end; null as the model has it
  * @param pooling another pooling than the model's; null for the model's
  * @since 0.1
  */
 public record EmbedOptions(
+        @Nullable TextRole role,
         @Nullable String promptName,
         @Nullable String prompt,
         int dimension,
@@ -35,7 +38,8 @@ public record EmbedOptions(
         implements Serializable {
 
     private static final long serialVersionUID = 1L;
-    private static final EmbedOptions DEFAULTS = new EmbedOptions(null, null, 0, TruncationPolicy.TRUNCATE, null, null);
+    private static final EmbedOptions DEFAULTS =
+            new EmbedOptions(null, null, null, 0, TruncationPolicy.TRUNCATE, null, null);
 
     /** Checks the values. */
     public EmbedOptions {
@@ -59,13 +63,23 @@ public record EmbedOptions(
     }
 
     /**
+     * With the prompt that the model has for queries or for documents before every text, if it has one.
+     *
+     * @param role what the texts are
+     * @return a copy
+     */
+    public EmbedOptions withRole(TextRole role) {
+        return new EmbedOptions(role, promptName, prompt, dimension, truncation, normalize, pooling);
+    }
+
+    /**
      * With one of the model's prompts before every text.
      *
      * @param promptName a name from {@link ModelInfo#prompts()}
      * @return a copy
      */
     public EmbedOptions withPromptName(String promptName) {
-        return new EmbedOptions(promptName, null, dimension, truncation, normalize, pooling);
+        return new EmbedOptions(role, promptName, null, dimension, truncation, normalize, pooling);
     }
 
     /**
@@ -75,7 +89,7 @@ public record EmbedOptions(
      * @return a copy
      */
     public EmbedOptions withPrompt(String prompt) {
-        return new EmbedOptions(null, prompt, dimension, truncation, normalize, pooling);
+        return new EmbedOptions(role, null, prompt, dimension, truncation, normalize, pooling);
     }
 
     /**
@@ -85,7 +99,7 @@ public record EmbedOptions(
      * @return a copy
      */
     public EmbedOptions withDimension(int dimension) {
-        return new EmbedOptions(promptName, prompt, dimension, truncation, normalize, pooling);
+        return new EmbedOptions(role, promptName, prompt, dimension, truncation, normalize, pooling);
     }
 
     /**
@@ -95,7 +109,7 @@ public record EmbedOptions(
      * @return a copy
      */
     public EmbedOptions withTruncation(TruncationPolicy truncation) {
-        return new EmbedOptions(promptName, prompt, dimension, truncation, normalize, pooling);
+        return new EmbedOptions(role, promptName, prompt, dimension, truncation, normalize, pooling);
     }
 
     /**
@@ -105,7 +119,7 @@ public record EmbedOptions(
      * @return a copy
      */
     public EmbedOptions withNormalize(boolean normalize) {
-        return new EmbedOptions(promptName, prompt, dimension, truncation, normalize, pooling);
+        return new EmbedOptions(role, promptName, prompt, dimension, truncation, normalize, pooling);
     }
 
     /**
@@ -115,6 +129,6 @@ public record EmbedOptions(
      * @return a copy
      */
     public EmbedOptions withPooling(PoolingSpec pooling) {
-        return new EmbedOptions(promptName, prompt, dimension, truncation, normalize, pooling);
+        return new EmbedOptions(role, promptName, prompt, dimension, truncation, normalize, pooling);
     }
 }

@@ -126,6 +126,26 @@ public interface Embedder extends AutoCloseable {
     }
 
     /**
+     * Compares all vectors of one result with all of another, by {@link ModelInfo#similarity()}. For many vectors use a
+     * {@link VectorIndex}.
+     *
+     * @param a [A, D]
+     * @param b [B, D]
+     * @return [A][B]; larger is more alike
+     */
+    default double[][] similarity(Embeddings a, Embeddings b) {
+        SimilarityFunction function = model().similarity();
+        double[][] scores = new double[a.size()][b.size()];
+        for (int i = 0; i < a.size(); i++) {
+            float[] vector = a.vector(i);
+            for (int j = 0; j < b.size(); j++) {
+                scores[i][j] = function.between(vector, b.vector(j));
+            }
+        }
+        return scores;
+    }
+
+    /**
      * Returns the length of the vectors.
      *
      * @return D

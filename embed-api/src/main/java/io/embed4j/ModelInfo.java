@@ -4,6 +4,7 @@ package io.embed4j;
 import java.io.Serializable;
 import java.util.Map;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a loaded model is.
@@ -17,13 +18,14 @@ import java.util.Optional;
  *
  * @param name the model's name, or its directory's
  * @param family the model family, as config.json's {@code model_type} names it
- * @param dimension D
+ * @param dimension D, what a call gives that does not ask for another
  * @param hiddenSize H
  * @param layerCount L
  * @param maxTokens longest text in tokens, special tokens included
  * @param parameterCount numbers in all weights that the encoder uses
- * @param prompts prompts by name; empty for most models
+ * @param prompts prompts by name; {@code query} and {@code document} are always there, if only as ""
  * @param defaultPromptName the prompt that is used when a call names none; null for none
+ * @param similarity how the model's vectors want to be compared
  * @since 0.1
  */
 public record ModelInfo(
@@ -35,7 +37,8 @@ public record ModelInfo(
         int maxTokens,
         long parameterCount,
         Map<String, String> prompts,
-        @org.jspecify.annotations.Nullable String defaultPromptName)
+        @Nullable String defaultPromptName,
+        SimilarityFunction similarity)
         implements Serializable {
 
     private static final long serialVersionUID = 1L;

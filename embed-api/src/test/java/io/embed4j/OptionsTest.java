@@ -84,7 +84,7 @@ class OptionsTest {
                         .withPromptName("query")
                         .prompt())
                 .isNull();
-        assertThatThrownBy(() -> new EmbedOptions("query", "q: ", 0, TruncationPolicy.TRUNCATE, null, null))
+        assertThatThrownBy(() -> new EmbedOptions(null, "query", "q: ", 0, TruncationPolicy.TRUNCATE, null, null))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("Give a prompt name or a prompt, not both; found \"query\" and \"q: \".");
     }
@@ -105,7 +105,7 @@ class OptionsTest {
                 .withTruncation(TruncationPolicy.CHUNK)
                 .withNormalize(false)
                 .withPooling(pooling);
-        assertThat(options).isEqualTo(new EmbedOptions(null, "", 12, TruncationPolicy.CHUNK, false, pooling));
+        assertThat(options).isEqualTo(new EmbedOptions(null, null, "", 12, TruncationPolicy.CHUNK, false, pooling));
     }
 
     @Test
@@ -113,5 +113,16 @@ class OptionsTest {
         assertThatThrownBy(PoolingSpec::of)
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("Pooling needs at least one mode.");
+    }
+
+    @Test
+    void vectorsThatCannotBeComparedAreRefused() {
+        for (SimilarityFunction function : SimilarityFunction.values()) {
+            assertThat(SimilarityFunction.parse(function.toString())).isEqualTo(function);
+            assertThatThrownBy(() -> function.between(new float[2], new float[3]))
+                    .hasMessage("Vectors of 2 and 3 numbers cannot be compared.");
+            assertThat(function.between(new float[2], new float[2])).isZero();
+        }
+        assertThatThrownBy(() -> SimilarityFunction.parse("Cosine")).hasMessageContaining("\"Cosine\"");
     }
 }

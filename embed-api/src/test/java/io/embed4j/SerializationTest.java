@@ -26,6 +26,7 @@ class SerializationTest {
                 new EmbedderOptions("/models/x", "cuda:3", Precision.FP16, 1024),
                 EmbedOptions.defaults(),
                 new EmbedOptions(
+                        TextRole.QUERY,
                         null,
                         "query: ",
                         64,
@@ -34,7 +35,7 @@ class SerializationTest {
                         new PoolingSpec(List.of(PoolingMode.CLS, PoolingMode.MAX), false)),
                 REPORT,
                 new DeviceReport(List.of(new DeviceReport.Entry("cpu", "a CPU", true, 5, 4, "", ""))),
-                new ModelInfo("m", "bert", 3, 3, 1, 512, 99, Map.of("query", "q: "), "query"));
+                new ModelInfo("m", "bert", 3, 3, 1, 512, 99, Map.of("query", "q: "), "query", SimilarityFunction.DOT));
     }
 
     @ParameterizedTest

@@ -5,6 +5,7 @@ import io.embed4j.EmbedOptions;
 import io.embed4j.Embedder;
 import io.embed4j.Embeddings;
 import io.embed4j.InvalidTextException;
+import io.embed4j.TextRole;
 import io.embed4j.TruncationPolicy;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -14,6 +15,13 @@ import picocli.CommandLine.TypeConversionException;
 
 /** Options that decide how texts become vectors. */
 final class CallOptions {
+
+    @Option(
+            names = "--role",
+            paramLabel = "ROLE",
+            converter = RoleConverter.class,
+            description = "query or document: what the texts are in a search, which picks the model's prompt for them.")
+    private @Nullable TextRole role;
 
     @Option(
             names = "--prompt-name",
@@ -40,7 +48,7 @@ final class CallOptions {
 
     EmbedOptions toEmbedOptions() {
         try {
-            return new EmbedOptions(promptName, prompt, dimension, truncation, null, null);
+            return new EmbedOptions(role, promptName, prompt, dimension, truncation, null, null);
         } catch (IllegalArgumentException e) {
             throw CliException.usage(String.valueOf(e.getMessage()));
         }
@@ -71,6 +79,18 @@ final class CallOptions {
         String reason =
                 String.valueOf(failure.getMessage()).replaceFirst("^Text " + failure.index() + " ", "the text ");
         return CliException.failed(failure.helpTopic(), place + ": " + reason, failure);
+    }
+
+    private static final class RoleConverter implements ITypeConverter<TextRole> {
+        @Override
+        public TextRole convert(String text) {
+            for (TextRole role : TextRole.values()) {
+                if (role.name().equalsIgnoreCase(text)) {
+                    return role;
+                }
+            }
+            throw new TypeConversionException("Unknown role \"" + text + "\". Use query or document.");
+        }
     }
 
     private static final class TruncationConverter implements ITypeConverter<TruncationPolicy> {

@@ -11,6 +11,7 @@ import io.embed4j.InvalidTextException;
 import io.embed4j.ModelInfo;
 import io.embed4j.Precision;
 import io.embed4j.ProgressListener;
+import io.embed4j.SimilarityFunction;
 import io.embed4j.TokenEmbeddings;
 import io.embed4j.TruncationPolicy;
 import java.util.ArrayList;
@@ -120,7 +121,17 @@ final class FakeEmbedder implements Embedder {
 
     @Override
     public ModelInfo model() {
-        return new ModelInfo(options.model(), "fake", DIMENSION, DIMENSION, 1, MAX_TOKENS, 0, Map.of(), null);
+        return new ModelInfo(
+                options.model(),
+                "fake",
+                DIMENSION,
+                DIMENSION,
+                1,
+                MAX_TOKENS,
+                0,
+                Map.of(),
+                null,
+                SimilarityFunction.COSINE);
     }
 
     @Override

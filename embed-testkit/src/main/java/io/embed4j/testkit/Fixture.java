@@ -23,6 +23,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A model and what the reference makes of 32 texts: token ids and vectors in float64, and torch's own errors in each
@@ -55,6 +56,9 @@ public final class Fixture {
     /** The embedded default, whose weights come from the class path. */
     public static final String EMBEDDED_DEFAULT = "minilm-default";
 
+    /** A model for search, with prompts by role, shorter vectors and a similarity in its configuration. */
+    public static final String RETRIEVAL = "bert-retrieval-h32-a2";
+
     private final String name;
     private final String model;
     private final Expected expected;
@@ -72,7 +76,8 @@ public final class Fixture {
             boolean[] truncated,
             double[][] vectors,
             List<TokenVectors> tokenVectors,
-            List<Prompted> prompted) {}
+            List<Prompted> prompted,
+            @Nullable Retrieval retrieval) {}
 
     /**
      * The reference's token vectors of one text.
@@ -94,6 +99,41 @@ public final class Fixture {
      */
     @SuppressWarnings("ArrayRecordComponent") // read once, compared element by element
     public record Prompted(String promptName, int text, int[] tokenIds, double[] vector) {}
+
+    /**
+     * What sentence-transformers' methods give of some texts, for a model whose configuration has what search needs.
+     *
+     * @param texts places of the texts
+     * @param promptNames names of prompts that the model knows
+     * @param dimension D, where the configuration cuts vectors
+     * @param similarity how vectors want to be compared
+     * @param plain {@code encode}
+     * @param query {@code encode_query}
+     * @param document {@code encode_document}
+     * @param shorter {@code encode(truncate_dim)}
+     * @param shorterUnit {@code encode(truncate_dim, normalize_embeddings=True)}
+     * @param similarities {@code similarity} of the queries with the documents, by the function's name
+     */
+    public record Retrieval(
+            List<Integer> texts,
+            List<String> promptNames,
+            int dimension,
+            String similarity,
+            Encoded plain,
+            Encoded query,
+            Encoded document,
+            Encoded shorter,
+            Encoded shorterUnit,
+            Map<String, double[][]> similarities) {}
+
+    /**
+     * The reference's answer for some texts.
+     *
+     * @param tokenIds ids of each text, with its prompt
+     * @param vectors a vector of each text
+     */
+    @SuppressWarnings("ArrayRecordComponent") // read once, compared element by element
+    public record Encoded(int[][] tokenIds, double[][] vectors) {}
 
     private Fixture(String name, String model, Expected expected) {
         this.name = name;
@@ -231,6 +271,11 @@ public final class Fixture {
     /** Vectors of a few texts behind prompts; empty for models without. */
     public List<Prompted> prompted() {
         return expected.prompted();
+    }
+
+    /** Answers of the one fixture that has them, {@link #RETRIEVAL}. */
+    public Retrieval retrieval() {
+        return Objects.requireNonNull(expected.retrieval(), name + " has no answers for retrieval");
     }
 
     /** torch's own error in a precision: see DESIGN's definition in {@link Bar}. */

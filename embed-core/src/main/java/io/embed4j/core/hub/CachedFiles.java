@@ -57,14 +57,20 @@ final class CachedFiles implements FileStore {
     /** A file of which nothing is known is said to be there, and missing. */
     @Override
     public boolean has(String path) {
-        if (Files.exists(directory().resolve(path))) {
-            return true;
+        if (!canTell(path)) {
+            missing.add(path);
         }
-        if (Files.exists(cache.absence(commit, path)) || (!listed.isEmpty() && !listed.contains(path))) {
-            return false;
-        }
-        missing.add(path);
-        return true;
+        return !isAbsent(path);
+    }
+
+    @Override
+    public boolean canTell(String path) {
+        return Files.exists(directory().resolve(path)) || isAbsent(path);
+    }
+
+    private boolean isAbsent(String path) {
+        return !Files.exists(directory().resolve(path))
+                && (Files.exists(cache.absence(commit, path)) || (!listed.isEmpty() && !listed.contains(path)));
     }
 
     @Override

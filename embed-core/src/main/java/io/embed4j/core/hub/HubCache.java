@@ -18,7 +18,7 @@ import java.util.Optional;
  * <pre>
  * models--org--name/refs/main                      the commit that the branch meant when we last asked
  * models--org--name/blobs/ETAG                     contents
- * models--org--name/snapshots/COMMIT/config.json   a symbolic link to its blob; the file itself where there are no links
+ * models--org--name/snapshots/COMMIT/config.json   a link to its blob; a copy where there are no links
  * models--org--name/.no_exist/COMMIT/modules.json  empty: the commit has no such file
  * .locks/models--org--name/ETAG.lock
  * </pre>
@@ -29,10 +29,12 @@ final class HubCache {
     private final Path root;
     private final Path model;
     private final Path locks;
+    private final boolean symbolicLinks;
 
     HubCache(HubSettings settings, HubName name) {
         String folder = "models--" + name.repository().replace("/", "--");
         this.root = settings.cache();
+        this.symbolicLinks = settings.symbolicLinks();
         this.model = root.resolve(folder);
         this.locks = root.resolve(".locks").resolve(folder);
     }
@@ -110,7 +112,7 @@ final class HubCache {
         }
     }
 
-    /** Lets a snapshot have a blob, or the blob's content where the file system has no links. */
+    /** Lets a snapshot have a blob: by a link, or where the file system has none, as a copy. */
     void link(HubFile file) {
         Path pointer = snapshot(file.commit()).resolve(file.path());
         Path blob = blob(file.etag());
@@ -120,13 +122,22 @@ final class HubCache {
         writing(() -> {
             Path folder = Objects.requireNonNull(pointer.getParent());
             Path temporary = temporary(pointer);
-            try {
-                Files.createSymbolicLink(temporary, folder.relativize(blob));
-            } catch (IOException | UnsupportedOperationException e) {
+            if (!(symbolicLinks && isDone(() -> Files.createSymbolicLink(temporary, folder.relativize(blob))))
+                    && !isDone(() -> Files.createLink(temporary, blob))) {
                 Files.copy(blob, temporary);
             }
             move(temporary, pointer);
         });
+    }
+
+    /** Windows lets some users only make symbolic links, and has hard links. */
+    private static boolean isDone(Writing linking) {
+        try {
+            linking.run();
+            return true;
+        } catch (IOException | UnsupportedOperationException e) {
+            return false;
+        }
     }
 
     /** A name of its own beside a file, in a folder that is there. */

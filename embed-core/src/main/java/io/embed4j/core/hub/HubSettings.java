@@ -25,10 +25,17 @@ import org.jspecify.annotations.Nullable;
  * @param token sent to the endpoint, and to nobody else; null for none
  * @param tokenSource where the token was found
  * @param offline whether the Hub must not be asked
+ * @param symbolicLinks whether the cache may have symbolic links, as it does where the file system has them
  * @param patience how long and how often
  */
 public record HubSettings(
-        URI endpoint, Path cache, @Nullable String token, String tokenSource, boolean offline, Patience patience) {
+        URI endpoint,
+        Path cache,
+        @Nullable String token,
+        String tokenSource,
+        boolean offline,
+        boolean symbolicLinks,
+        Patience patience) {
 
     private static final String PUBLIC_HUB = "https://huggingface.co";
     private static final Set<String> TRUE = Set.of("1", "ON", "YES", "TRUE");
@@ -64,11 +71,12 @@ public record HubSettings(
                 token,
                 token == null ? "" : tokenSource,
                 found.isTrue("HF_HUB_OFFLINE") || found.isTrue("TRANSFORMERS_OFFLINE"),
+                !found.isTrue("HF_HUB_DISABLE_SYMLINKS"),
                 Patience.of(found.seconds("HF_HUB_ETAG_TIMEOUT"), found.seconds("HF_HUB_DOWNLOAD_TIMEOUT")));
     }
 
     HubSettings withPatience(Patience patience) {
-        return new HubSettings(endpoint, cache, token, tokenSource, offline, patience);
+        return new HubSettings(endpoint, cache, token, tokenSource, offline, symbolicLinks, patience);
     }
 
     private static URI endpoint(String text) {

@@ -2,6 +2,7 @@
 package io.embed4j.core.model;
 
 import io.embed4j.ModelInfo;
+import io.embed4j.SimilarityFunction;
 import io.embed4j.spec.EncoderSpec;
 import io.embed4j.spec.WeightShape;
 import io.embed4j.spi.WeightSource;
@@ -21,6 +22,8 @@ import org.jspecify.annotations.Nullable;
  * @param lowerCase whether texts are lower-cased before the tokenizer's own normalizer
  * @param prompts prompts by name
  * @param defaultPromptName the prompt used when a call names none
+ * @param similarity how vectors want to be compared
+ * @param dimension D, unless a call asks for another
  */
 public record ModelDefinition(
         String name,
@@ -31,7 +34,9 @@ public record ModelDefinition(
         int maxTokens,
         boolean lowerCase,
         Map<String, String> prompts,
-        @Nullable String defaultPromptName) {
+        @Nullable String defaultPromptName,
+        SimilarityFunction similarity,
+        int dimension) {
 
     /** The model as users see it. */
     public ModelInfo info() {
@@ -40,12 +45,13 @@ public record ModelDefinition(
         return new ModelInfo(
                 name,
                 modelType,
-                spec.outputSize(),
+                dimension,
                 spec.hiddenSize(),
                 spec.layers().size(),
                 maxTokens,
                 parameters,
                 prompts,
-                defaultPromptName);
+                defaultPromptName,
+                similarity);
     }
 }

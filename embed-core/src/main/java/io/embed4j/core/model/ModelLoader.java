@@ -129,7 +129,9 @@ public final class ModelLoader {
                 maxTokens(pipeline, transformer, spec),
                 pipeline.lowerCase(),
                 pipeline.prompts(),
-                pipeline.defaultPromptName());
+                pipeline.defaultPromptName(),
+                pipeline.similarity(),
+                Math.min(spec.outputSize(), pipeline.truncateDimension()));
     }
 
     private static Path tokenizerFile(Path directory) {

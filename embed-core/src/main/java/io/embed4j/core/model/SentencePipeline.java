@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.embed4j.core.model;
 
+import com.google.gson.JsonObject;
 import io.embed4j.ModelFormatException;
+import io.embed4j.SimilarityFunction;
+import io.embed4j.TextRole;
 import io.embed4j.UnsupportedModelException;
 import io.embed4j.core.file.JsonConfig;
 import io.embed4j.core.source.ModelFiles;
@@ -17,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -34,6 +38,8 @@ import org.slf4j.LoggerFactory;
  * @param lowerCase whether texts are lower-cased before the tokenizer's own normalizer
  * @param prompts prompts by name
  * @param defaultPromptName the prompt used when a call names none
+ * @param similarity how vectors want to be compared
+ * @param truncateDimension how many leading numbers of each vector are kept; MAX_VALUE for all
  */
 record SentencePipeline(
         Path transformerDirectory,
@@ -43,9 +49,13 @@ record SentencePipeline(
         OptionalInt maxTokens,
         boolean lowerCase,
         Map<String, String> prompts,
-        @Nullable String defaultPromptName) {
+        @Nullable String defaultPromptName,
+        SimilarityFunction similarity,
+        int truncateDimension) {
 
     private static final Logger LOG = LoggerFactory.getLogger(SentencePipeline.class);
+
+    private static final String SENTENCE_VECTORS = "sentence_embedding";
 
     /** What torch's LayerNorm adds to the variance unless it is told otherwise; the files do not say. */
     private static final double TORCH_EPSILON = 1e-5;
@@ -71,6 +81,7 @@ record SentencePipeline(
                 Path path = inside(directory, module.stringValue("path"), modules);
                 switch (type.substring(type.lastIndexOf('.') + 1)) {
                     case "Transformer" -> transformer = path;
+                    case "Dropout" -> LOG.debug("{}: Dropout is for training only.", modules);
                     case "Pooling" -> pooling = pooling(JsonConfig.read(path.resolve("config.json")));
                     default -> {
                         head.add(headModule(modules, type, path));
@@ -84,46 +95,105 @@ record SentencePipeline(
             pooling = PoolingSpec.of(PoolingMode.MEAN);
         }
         Path sentenceConfig = directory.resolve("config_sentence_transformers.json");
-        Map<String, String> prompts = Map.of();
-        String defaultPromptName = null;
-        if (Files.exists(sentenceConfig)) {
-            JsonConfig config = JsonConfig.read(sentenceConfig);
-            prompts =
-                    config.optionalObject("prompts").map(JsonConfig::stringMap).orElse(Map.of());
-            defaultPromptName = config.optionalString("default_prompt_name").orElse(null);
-        }
+        JsonConfig config = Files.exists(sentenceConfig)
+                ? JsonConfig.read(sentenceConfig)
+                : new JsonConfig(sentenceConfig.toString(), new JsonObject());
+        Map<String, String> prompts = prompts(config);
         Optional<JsonConfig> transformerConfig = transformerConfig(transformer);
+        transformerConfig.ifPresent(found -> require(found, "transformer_task", "feature-extraction"));
         return new SentencePipeline(
                 transformer,
                 pooling,
                 head,
                 headDirectories,
                 transformerConfig
-                        .filter(config -> config.has("max_seq_length"))
-                        .map(config -> OptionalInt.of(config.intValue("max_seq_length")))
+                        .filter(found -> found.has("max_seq_length"))
+                        .map(found -> OptionalInt.of(found.intValue("max_seq_length")))
                         .orElse(OptionalInt.empty()),
                 transformerConfig
-                        .map(config -> config.booleanValue("do_lower_case", false))
+                        .map(found -> found.booleanValue("do_lower_case", false))
                         .orElse(false),
                 prompts,
-                defaultPromptName);
+                defaultPromptName(config, prompts),
+                similarity(config),
+                config.has("truncate_dim")
+                        ? config.intBetween("truncate_dim", 1, Integer.MAX_VALUE)
+                        : Integer.MAX_VALUE);
+    }
+
+    /** sentence-transformers knows a prompt for each role in every model. */
+    private static Map<String, String> prompts(JsonConfig config) {
+        Map<String, String> prompts = new TreeMap<>();
+        for (TextRole role : TextRole.values()) {
+            prompts.put(role.promptName(), "");
+        }
+        config.optionalObject("prompts")
+                .ifPresent(found -> found.json()
+                        .keySet()
+                        .forEach(name ->
+                                prompts.put(name, found.optionalString(name).orElse(""))));
+        return prompts;
+    }
+
+    private static @Nullable String defaultPromptName(JsonConfig config, Map<String, String> prompts) {
+        Optional<String> name = config.optionalString("default_prompt_name");
+        if (name.isPresent() && !prompts.containsKey(name.get())) {
+            throw new ModelFormatException(config.source() + ": \"default_prompt_name\" is \"" + name.get()
+                    + "\", but the prompts are " + prompts.keySet() + ".");
+        }
+        return name.orElse(null);
+    }
+
+    private static SimilarityFunction similarity(JsonConfig config) {
+        try {
+            return config.optionalString("similarity_fn_name")
+                    .map(SimilarityFunction::parse)
+                    .orElse(SimilarityFunction.COSINE);
+        } catch (IllegalArgumentException e) {
+            throw new UnsupportedModelException(config.source() + ": \"similarity_fn_name\": " + e.getMessage());
+        }
+    }
+
+    /** Refuses a setting that is there and has another value than the one that is honoured. */
+    private static void require(JsonConfig config, String key, String value) {
+        String found = config.optionalString(key).orElse(value);
+        if (!found.equals(value)) {
+            throw new UnsupportedModelException(config.source() + ": \"" + key + "\": \"" + found
+                    + "\" is not supported; known is \"" + value + "\".");
+        }
     }
 
     private static HeadModule headModule(Path modules, String type, Path path) {
         return switch (type.substring(type.lastIndexOf('.') + 1)) {
-            case "Normalize" -> new HeadModule.Normalize();
+            case "Normalize" -> normalize(path.resolve("config.json"));
             case "Dense" -> dense(JsonConfig.read(path.resolve("config.json")));
             case "LayerNorm" ->
                 new HeadModule.LayerNorm(
                         JsonConfig.read(path.resolve("config.json")).intValue("dimension"),
                         NormSpec.layerNorm(TORCH_EPSILON, true));
             default ->
-                throw new UnsupportedModelException(modules + ": the module type \"" + type
-                        + "\" is not supported. Known are Transformer, Pooling, Dense, LayerNorm and Normalize.");
+                throw new UnsupportedModelException(
+                        modules + ": the module type \"" + type
+                                + "\" is not supported. Known are Transformer, Pooling, Dense, LayerNorm, Dropout and Normalize.");
         };
     }
 
+    /** Most have no configuration. */
+    private static HeadModule.Normalize normalize(Path file) {
+        if (Files.exists(file)) {
+            requireSentenceVectors(JsonConfig.read(file));
+        }
+        return new HeadModule.Normalize();
+    }
+
+    /** A module may work on token vectors instead, for models of several vectors a text. */
+    private static void requireSentenceVectors(JsonConfig config) {
+        require(config, "module_input_name", SENTENCE_VECTORS);
+        require(config, "module_output_name", SENTENCE_VECTORS);
+    }
+
     private static HeadModule.Dense dense(JsonConfig config) {
+        requireSentenceVectors(config);
         if (config.booleanValue("use_residual", false)) {
             throw new UnsupportedModelException(config.source() + ": \"use_residual\": true is not supported.");
         }

@@ -12,6 +12,7 @@ import io.embed4j.ModelFormatException;
 import io.embed4j.ModelInfo;
 import io.embed4j.Precision;
 import io.embed4j.ProgressListener;
+import io.embed4j.TextRole;
 import io.embed4j.TokenEmbeddings;
 import io.embed4j.TruncationPolicy;
 import io.embed4j.core.model.ModelDefinition;
@@ -30,6 +31,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The pipeline of one model on one device: check, tokenize, schedule, put rows back in order. Calls tokenize on their
@@ -38,6 +41,8 @@ import org.jspecify.annotations.Nullable;
 public final class DefaultEmbedder implements Embedder {
     /** Texts that a stream holds at a time: enough to sort by length, few enough to be nothing in memory. */
     private static final int STREAM_WINDOW = 512;
+
+    private static final Logger LOG = LoggerFactory.getLogger(DefaultEmbedder.class);
 
     private final ModelDefinition definition;
     private final ModelInfo model;
@@ -49,6 +54,7 @@ public final class DefaultEmbedder implements Embedder {
     private final BackgroundCalls background;
     private final Runnable release;
     private final AtomicBoolean open = new AtomicBoolean(true);
+    private final AtomicBoolean noticed = new AtomicBoolean();
 
     /**
      * Puts the parts together; the embedder closes tokenizer and encoder.
@@ -94,10 +100,31 @@ public final class DefaultEmbedder implements Embedder {
     }
 
     private PooledCall tokenize(List<String> texts, EmbedOptions options, long firstIndex) {
+        if (options.role() == TextRole.DOCUMENT) {
+            noticePromptsOfOtherNames();
+        }
         OutputPlan plan = OutputPlan.of(definition.spec(), model, options);
         List<List<TokenizedText>> tokenized =
                 tokenize(texts, firstIndex, plan.prompt(), plan.includePrompt(), options.truncation(), false);
         return new PooledCall(tokenized, plan.request());
+    }
+
+    /** sentence-transformers takes "document", which every model knows, and so never another name for the same. */
+    private void noticePromptsOfOtherNames() {
+        String used = TextRole.DOCUMENT.promptName();
+        for (String other : List.of("passage", "corpus")) {
+            if (model.prompts().getOrDefault(used, "").isEmpty()
+                    && !model.prompts().getOrDefault(other, "").isEmpty()
+                    && noticed.compareAndSet(false, true)) {
+                LOG.warn(
+                        "{} has a prompt \"{}\", but none for documents: like sentence-transformers' encode_document,"
+                                + " TextRole.DOCUMENT puts nothing before texts. Use withPromptName(\"{}\") if the model"
+                                + " was trained with it.",
+                        model.name(),
+                        other,
+                        other);
+            }
+        }
     }
 
     private List<List<TokenizedText>> tokenize(

@@ -37,24 +37,29 @@ record OutputPlan(String prompt, boolean includePrompt, OutputRequest.Pooled req
             throw new IllegalArgumentException("The output dimension " + options.dimension()
                     + " is larger than the model's vectors of " + full + ".");
         }
+        int usual = model.dimension() < spec.outputSize() ? Math.min(full, model.dimension()) : full;
         boolean normalize = options.normalize() == null ? spec.normalizes() : options.normalize();
         return new OutputPlan(
                 prompt(model, options),
                 pooling.includePrompt(),
-                new OutputRequest.Pooled(pooling, options.dimension() == 0 ? full : options.dimension(), normalize));
+                new OutputRequest.Pooled(pooling, options.dimension() == 0 ? usual : options.dimension(), normalize));
     }
 
     static String prompt(ModelInfo model, EmbedOptions options) {
         if (options.prompt() != null) {
             return options.prompt();
         }
-        if (options.promptName() == null) {
+        String name = options.promptName();
+        if (name == null && options.role() != null) {
+            name = options.role().promptName();
+        }
+        if (name == null) {
             return model.defaultPrompt().orElse("");
         }
-        String prompt = model.prompts().get(options.promptName());
+        String prompt = model.prompts().get(name);
         if (prompt == null) {
-            throw new IllegalArgumentException("The model " + model.name() + " has no prompt named \""
-                    + options.promptName() + "\". It has " + model.prompts().keySet() + ".");
+            throw new IllegalArgumentException("The model " + model.name() + " has no prompt named \"" + name
+                    + "\". It has " + model.prompts().keySet() + ".");
         }
         return prompt;
     }

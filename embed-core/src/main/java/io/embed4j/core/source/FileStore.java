@@ -16,6 +16,11 @@ public interface FileStore {
     /** Whether the model has the file. */
     boolean has(String path);
 
+    /** Whether it can be told if the model has the file. */
+    default boolean canTell(String path) {
+        return true;
+    }
+
     /** Makes sure that files, which the model has, lie in the directory. */
     void bring(Collection<String> paths);
 }

@@ -34,10 +34,11 @@ public final class ModelFiles {
             "sentence_xlnet_config.json");
 
     private static final String MODULES = "modules.json";
+    private static final String SINGLE = "model.safetensors";
     private static final String INDEX = "model.safetensors.index.json";
 
     /** The first that is there is read. */
-    private static final List<String> WEIGHTS = List.of("model.safetensors", INDEX, "model.onnx", "onnx/model.onnx");
+    private static final List<String> WEIGHTS = List.of(SINGLE, INDEX, "model.onnx", "onnx/model.onnx");
 
     /** Where an ONNX file of more than 2 GiB keeps its tensors. */
     private static final List<String> ONNX_DATA = List.of("_data", ".data");
@@ -65,8 +66,16 @@ public final class ModelFiles {
         for (String folder : modules.configured()) {
             files.addAll(those(store, List.of(folder + "config.json")));
         }
+        // Most have none, and before version 6 sentence-transformers did not ask for one, or note that there is none.
+        modules.plain().stream()
+                .map(folder -> folder + "config.json")
+                .filter(file -> store.canTell(file) && store.has(file))
+                .forEach(files::add);
         for (String folder : modules.weighted()) {
-            files.addAll(those(store, List.of(folder + INDEX)));
+            // Beside weights in one file nobody asks for an index, or notes that there is none.
+            if (!Files.exists(store.directory().resolve(folder + SINGLE))) {
+                files.addAll(those(store, List.of(folder + INDEX)));
+            }
         }
         store.bring(files);
     }
@@ -145,13 +154,15 @@ public final class ModelFiles {
      *
      * @param transformer where the encoder and its tokenizer lie
      * @param configured modules with a config.json of their own
+     * @param plain modules that may have one
      * @param weighted the transformer, and modules with weights of their own
      */
-    private record Modules(String transformer, List<String> configured, List<String> weighted) {
+    private record Modules(String transformer, List<String> configured, List<String> plain, List<String> weighted) {
 
         static Modules read(FileStore store) {
             String transformer = "";
             List<String> configured = new ArrayList<>();
+            List<String> plain = new ArrayList<>();
             List<String> weighted = new ArrayList<>();
             Path file = store.directory().resolve(MODULES);
             // A store that cannot tell says yes: what is missing then comes out all at once.
@@ -162,7 +173,8 @@ public final class ModelFiles {
                     String type = module.stringValue("type");
                     switch (type.substring(type.lastIndexOf('.') + 1)) {
                         case "Transformer" -> transformer = folder;
-                        case "Pooling", "Normalize" -> configured.add(folder);
+                        case "Pooling" -> configured.add(folder);
+                        case "Normalize", "Dropout" -> plain.add(folder);
                         default -> {
                             configured.add(folder);
                             weighted.add(folder);
@@ -171,7 +183,7 @@ public final class ModelFiles {
                 }
             }
             weighted.add(0, transformer);
-            return new Modules(transformer, configured, weighted);
+            return new Modules(transformer, configured, plain, weighted);
         }
     }
 }

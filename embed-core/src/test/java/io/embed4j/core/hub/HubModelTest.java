@@ -14,6 +14,11 @@ import io.embed4j.testkit.hub.FakeHub;
 import io.embed4j.testkit.hub.FakeHub.Request;
 import io.embed4j.testkit.hub.Mischief;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.Proxy;
+import java.net.ProxySelector;
+import java.net.SocketAddress;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -393,6 +398,22 @@ class HubModelTest {
         assertThat(whole(offline)).isEqualTo(directory);
     }
 
+    /** sentence-transformers notes what it asked for in vain, and asks for no index where the weights are one file. */
+    @Test
+    void aCacheThatPythonFilledIsEnough() throws IOException {
+        String commit = hub.commit(NAME, files());
+        Path directory = whole();
+        Path marks = model().resolve(".no_exist").resolve(commit);
+        try (Stream<Path> noted = Files.walk(marks)) {
+            for (Path mark : noted.filter(Files::isRegularFile).toList()) {
+                if (!mark.endsWith("config_sentence_transformers.json")) {
+                    Files.delete(mark);
+                }
+            }
+        }
+        assertThat(whole(Map.of("HF_HUB_OFFLINE", "1"))).isEqualTo(directory);
+    }
+
     // Offline
 
     @Test
@@ -414,8 +435,12 @@ class HubModelTest {
 
     // Who may
 
-    @Test
-    void theTokenGoesToTheHubAndNeverToTheStorage() {
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void theTokenGoesToTheHubAndNeverToTheStorage(boolean onlyThePortDiffers) {
+        if (onlyThePortDiffers) {
+            hub.storeOnTheSameHost();
+        }
         hub.commit(NAME, files());
         hub.gate(NAME, "secret");
         whole(Map.of("HF_TOKEN", " secret\n"));
@@ -682,7 +707,45 @@ class HubModelTest {
                 .hasMessageContainingAll("HF_ENDPOINT", "\"huggingface\"", "URL");
     }
 
+    @Test
+    void theProxyOfTheJvmIsUsed() throws IOException {
+        hub.commit(NAME, files());
+        ProxySelector before = ProxySelector.getDefault();
+        ProxySelector.setDefault(new ProxySelector() {
+            @Override
+            public List<Proxy> select(URI uri) {
+                boolean isHub = uri.getHost().equals("hub.invalid");
+                int port = URI.create(hub.endpoint()).getPort();
+                return List.of(
+                        isHub
+                                ? new Proxy(
+                                        Proxy.Type.HTTP, new InetSocketAddress(InetAddress.getLoopbackAddress(), port))
+                                : Proxy.NO_PROXY);
+            }
+
+            @Override
+            public void connectFailed(URI uri, SocketAddress address, IOException failure) {}
+        });
+        try {
+            assertHolds(whole(Map.of("HF_ENDPOINT", "http://hub.invalid")), everything(), files());
+        } finally {
+            ProxySelector.setDefault(before);
+        }
+    }
+
     // The cache
+
+    @Test
+    void withoutSymbolicLinksTheFilesAreThere() throws IOException {
+        hub.commit(NAME, files());
+        Path directory = whole(Map.of("HF_HUB_DISABLE_SYMLINKS", "1"));
+        assertHolds(directory, everything(), files());
+        try (Stream<Path> all = Files.walk(directory)) {
+            assertThat(all).noneMatch(Files::isSymbolicLink);
+        }
+        hub.close();
+        assertThat(whole()).isEqualTo(directory);
+    }
 
     @Test
     void aDanglingLinkIsReplaced() throws IOException {
@@ -690,6 +753,27 @@ class HubModelTest {
         Path directory = whole();
         Files.delete(directory.resolve(WEIGHTS).toRealPath());
         assertHolds(whole(), everything(), files());
+    }
+
+    /** modules.json and the index of shards come from strangers. */
+    @Test
+    void pathsThatLeaveTheModelAreRefused() throws IOException {
+        for (String path : List.of("../../../../out", "/out", "a/../../out", "a\\\\out")) {
+            Map<String, byte[]> files = files();
+            files.put("modules.json", bytes("[{\"type\": \"models.Dense\", \"path\": \"" + path + "\"}]"));
+            hub.commit(NAME, files);
+            assertThatThrownBy(this::whole)
+                    .isInstanceOf(ModelFormatException.class)
+                    .hasMessageContaining("leaves");
+        }
+        Map<String, byte[]> files = files();
+        files.remove(WEIGHTS);
+        files.put("model.safetensors.index.json", bytes("{\"weight_map\": {\"a\": \"../../out.safetensors\"}}"));
+        hub.commit(NAME, files);
+        assertThatThrownBy(this::whole).hasMessageContainingAll("../../out.safetensors", "leaves");
+        try (Stream<Path> everything = Files.walk(folder)) {
+            assertThat(everything).noneMatch(path -> path.toString().contains("out"));
+        }
     }
 
     @Test

@@ -8,6 +8,7 @@ import com.google.gson.JsonParser;
 import com.google.gson.JsonPrimitive;
 import io.embed4j.EmbedException;
 import io.embed4j.ModelFormatException;
+import io.embed4j.SimilarityFunction;
 import io.embed4j.UnsupportedModelException;
 import io.embed4j.core.file.Damage;
 import io.embed4j.spec.Activation;
@@ -120,7 +121,7 @@ class ModelLoaderTest {
         assertThat(model.maxTokens())
                 .as("model_max_length is 1e30: positions decide")
                 .isEqualTo(512);
-        assertThat(model.prompts()).isEmpty();
+        assertThat(model.prompts()).isEqualTo(Map.of("query", "", "document", ""));
         WeightTensor query = model.weights().get(WeightRole.QUERY, 1);
         assertThat(query.name()).isEqualTo("bert.encoder.layer.1.attention.self.query.weight");
     }
@@ -382,7 +383,7 @@ class ModelLoaderTest {
                 oldLayout().setModule(2, "type", "sentence_transformers.models.CNN"),
                 UnsupportedModelException.class,
                 "modules.json: the module type \"sentence_transformers.models.CNN\" is not supported. Known are"
-                        + " Transformer, Pooling, Dense, LayerNorm and Normalize.");
+                        + " Transformer, Pooling, Dense, LayerNorm, Dropout and Normalize.");
     }
 
     @ParameterizedTest
@@ -549,7 +550,7 @@ class ModelLoaderTest {
         ModelCopy model = oldLayout()
                 .set("config_sentence_transformers.json", "prompts", "{\"query\": \"q: \", \"passage\": \"p: \"}")
                 .set("config_sentence_transformers.json", "default_prompt_name", "\"query\"");
-        assertThat(model.load().prompts()).isEqualTo(Map.of("query", "q: ", "passage", "p: "));
+        assertThat(model.load().prompts()).isEqualTo(Map.of("query", "q: ", "passage", "p: ", "document", ""));
         assertThat(model.load().info().defaultPrompt()).contains("q: ");
         refused(
                 model.set("config_sentence_transformers.json", "prompts", "{\"query\": 5}"),
@@ -595,5 +596,53 @@ class ModelLoaderTest {
             Files.write(file, valid);
         }
         assertThat(loaded).as("models that still loaded").isBetween(50, 2450);
+    }
+
+    // Settings for search
+
+    @Test
+    void settingsForSearchAreRead() {
+        ModelDefinition model = ModelLoader.load(Fixture.load(Fixture.RETRIEVAL).model());
+        assertThat(model.similarity()).isEqualTo(SimilarityFunction.EUCLIDEAN);
+        assertThat(model.dimension()).isEqualTo(12);
+        assertThat(model.spec().outputSize()).isEqualTo(16);
+        assertThat(model.defaultPromptName()).isEqualTo("clustering");
+        ModelDefinition plain = plain().load();
+        assertThat(plain.similarity()).isEqualTo(SimilarityFunction.COSINE);
+        assertThat(plain.dimension()).isEqualTo(plain.spec().outputSize());
+    }
+
+    @Test
+    void settingsForSearchThatCannotBeHonouredAreRefused() {
+        String file = "config_sentence_transformers.json";
+        refused(
+                oldLayout().set(file, "similarity_fn_name", "\"maxsim\""),
+                UnsupportedModelException.class,
+                "similarity_fn_name",
+                "\"maxsim\"",
+                "cosine, dot, euclidean, manhattan");
+        refused(
+                oldLayout().set(file, "default_prompt_name", "\"quarry\""),
+                ModelFormatException.class,
+                "default_prompt_name",
+                "\"quarry\"",
+                "document, query");
+        refused(oldLayout().set(file, "truncate_dim", "0"), ModelFormatException.class, "truncate_dim", "found 0");
+        refused(
+                oldLayout().set("sentence_bert_config.json", "transformer_task", "\"fill-mask\""),
+                UnsupportedModelException.class,
+                "transformer_task",
+                "\"fill-mask\"");
+        refused(
+                copy("bert-dense-h32-a4").set("2_Dense/config.json", "module_input_name", "\"token_embeddings\""),
+                UnsupportedModelException.class,
+                "module_input_name",
+                "\"token_embeddings\"");
+    }
+
+    @Test
+    void aPromptThatIsNullIsNone() {
+        ModelCopy model = oldLayout().set("config_sentence_transformers.json", "prompts", "{\"query\": null}");
+        assertThat(model.load().prompts()).isEqualTo(Map.of("query", "", "document", ""));
     }
 }

@@ -73,7 +73,9 @@ class DefaultEmbedderTest {
                 MODEL.maxTokens(),
                 MODEL.lowerCase(),
                 MODEL.prompts(),
-                MODEL.defaultPromptName());
+                MODEL.defaultPromptName(),
+                MODEL.similarity(),
+                MODEL.dimension());
     }
 
     @Test

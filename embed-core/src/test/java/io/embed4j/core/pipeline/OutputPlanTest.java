@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.embed4j.EmbedOptions;
 import io.embed4j.ModelInfo;
+import io.embed4j.SimilarityFunction;
+import io.embed4j.TextRole;
 import io.embed4j.UnsupportedModelException;
 import io.embed4j.core.model.ModelLoader;
 import io.embed4j.spec.Activation;
@@ -38,7 +40,16 @@ class OutputPlanTest {
 
     private static ModelInfo model(@Nullable String defaultPromptName) {
         return new ModelInfo(
-                "tiny", "bert", 48, 48, 3, 40, 1, Map.of("query", "query: ", "document", ""), defaultPromptName);
+                "tiny",
+                "bert",
+                48,
+                48,
+                3,
+                40,
+                1,
+                Map.of("query", "query: ", "document", ""),
+                defaultPromptName,
+                SimilarityFunction.COSINE);
     }
 
     private static OutputPlan plan(EncoderSpec spec, EmbedOptions options) {
@@ -99,5 +110,17 @@ class OutputPlanTest {
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageStartingWith("The model tiny has no prompt named \"quarry\". It has [")
                 .hasMessageContainingAll("query", "document");
+    }
+
+    @Test
+    void aRolePicksItsPromptAndGivesWayToOneThatIsNamed() {
+        EmbedOptions query = DEFAULTS.withRole(TextRole.QUERY);
+        assertThat(OutputPlan.prompt(model("query"), DEFAULTS.withRole(TextRole.DOCUMENT)))
+                .as("not the default prompt")
+                .isEmpty();
+        assertThat(OutputPlan.prompt(model(null), query)).isEqualTo("query: ");
+        assertThat(OutputPlan.prompt(model(null), query.withPromptName("document")))
+                .isEmpty();
+        assertThat(OutputPlan.prompt(model(null), query.withPrompt("ask: "))).isEqualTo("ask: ");
     }
 }

@@ -36,6 +36,7 @@ import org.jspecify.annotations.Nullable;
  * {@link Mischief} a test wants. Every request is noted.
  */
 public final class FakeHub implements AutoCloseable {
+    private static final String HOST = "127.0.0.1";
     private static final Pattern API = Pattern.compile("/api/models/([^/]+/[^/]+?)(?:/(revision|tree)/([^/]+))?");
     private static final Pattern RESOLVE = Pattern.compile("/([^/]+/[^/]+)/resolve/([^/]+)/(.+)");
     private static final Pattern CACHED = Pattern.compile("/api/resolve-cache/models/([^/]+/[^/]+)/([^/]+)/(.+)");
@@ -49,6 +50,9 @@ public final class FakeHub implements AutoCloseable {
     private final Map<String, String> renamed = new ConcurrentHashMap<>();
     private final Map<String, Pending> mischief = new ConcurrentHashMap<>();
     private final List<Request> requests = new ArrayList<>();
+
+    /** By default another name than the Hub's, as in reality. */
+    private volatile String storageHost = "localhost";
 
     private record Pending(Mischief mischief, int times) {}
 
@@ -96,11 +100,16 @@ public final class FakeHub implements AutoCloseable {
 
     /** What HF_ENDPOINT has to be. */
     public String endpoint() {
-        return url(hub);
+        return url(HOST, hub);
     }
 
-    private static String url(HttpServer server) {
-        return "http://127.0.0.1:" + server.getAddress().getPort();
+    private static String url(String host, HttpServer server) {
+        return "http://" + host + ":" + server.getAddress().getPort();
+    }
+
+    /** Lets the storage host differ from the Hub by its port alone. */
+    public void storeOnTheSameHost() {
+        storageHost = HOST;
     }
 
     /**
@@ -321,7 +330,10 @@ public final class FakeHub implements AutoCloseable {
         if (first && file.isLarge()) {
             headers.set("X-Linked-Etag", '"' + file.etag() + '"');
             headers.set("X-Linked-Size", String.valueOf(file.content().length));
-            redirect(exchange, 302, url(storage) + "/" + name + "/" + file.etag() + "?path=" + rawPath + "&signed=1");
+            redirect(
+                    exchange,
+                    302,
+                    url(storageHost, storage) + "/" + name + "/" + file.etag() + "?path=" + rawPath + "&signed=1");
         } else if (first) {
             redirect(exchange, 307, "/api/resolve-cache/models/" + name + "/" + commit + "/" + rawPath);
         } else {
