@@ -139,12 +139,18 @@ final class Int8Linear implements Linear {
         float[] divisors = divisors(weight, index);
         boolean alreadyEven = weight == WeightRole.ATTENTION_OUTPUT && valuesMeetTheOutput(index);
         String even = alreadyEven ? x : evened(x, weight + "_" + index, divisors);
+        // Two readings take less time than a reading and a writing of magnitudes.
         String largest = graph.node(
-                "ReduceMax", List.of(graph.node("Abs", List.of(even)), graph.int64(-1)), Attribute.of("keepdims", 1));
+                "Max", List.of(extreme("ReduceMax", even), graph.node("Neg", List.of(extreme("ReduceMin", even)))));
         String scales =
                 graph.node("Max", List.of(graph.node("Mul", List.of(largest, inverseOfLargestInput)), smallestScale));
         String steps = graph.node("Div", List.of(even, scales));
         return new QuantizedInput(graph.node("QuantizeLinear", List.of(steps, one, zeroPoint)), scales, divisors);
+    }
+
+    /** [T, in] to [T, 1]. */
+    private String extreme(String reduction, String x) {
+        return graph.node(reduction, List.of(x, graph.int64(-1)), Attribute.of("keepdims", 1));
     }
 
     private String evened(String x, String name, float[] divisors) {
