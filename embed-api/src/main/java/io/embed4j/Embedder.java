@@ -86,7 +86,8 @@ public interface Embedder extends AutoCloseable {
     }
 
     /**
-     * Embeds any number of texts in constant memory: texts are pulled as vectors are.
+     * Embeds any number of texts in constant memory: texts are pulled as vectors are, a few thousand ahead so that the device
+     * never waits for them.
      *
      * @param texts the texts
      * @param options options of this call

@@ -85,6 +85,26 @@ class GpuCheckTest {
     }
 
     @Test
+    void aComparisonWhosePeersFailStillReports() throws Exception {
+        Answer answer = run(List.of(
+                ROOT.resolve("native/emulator/run").toString(),
+                GPU.resolve("compare").toString(),
+                "--out",
+                out.toString(),
+                "--python",
+                "false",
+                "--shapes",
+                "tiny",
+                "--dtypes",
+                "fp16"));
+        assertThat(answer.exitCode()).as(answer.text()).isZero();
+        assertThat(Files.readString(out.resolve("compare-gpu.md")))
+                .startsWith("# embed4j and its peers on embed4j emulated")
+                .contains(
+                        "- peers roofline: its process ended with 1", "- embed4j tiny fp16: its process ended with 1");
+    }
+
+    @Test
     void withoutADeviceEveryPartIsReportedAndNothingPasses() throws Exception {
         assumeTrue(!Files.exists(Path.of("/dev/nvidiactl")), "there is a GPU here");
         Answer answer = check(false, "--parts", "cublas,memory");

@@ -26,7 +26,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
-import java.util.NoSuchElementException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -39,8 +38,8 @@ import org.slf4j.LoggerFactory;
  * own threads; the {@link BatchScheduler} merges what they submit.
  */
 public final class DefaultEmbedder implements Embedder {
-    /** Texts that a stream holds at a time: enough to sort by length, few enough to be nothing in memory. */
-    private static final int STREAM_WINDOW = 512;
+    /** Texts that are tokenized together: enough to keep all cores busy, few enough not to keep the device waiting. */
+    private static final int SLICE = EmbeddingStream.WINDOW;
 
     private static final Logger LOG = LoggerFactory.getLogger(DefaultEmbedder.class);
 
@@ -89,24 +88,32 @@ public final class DefaultEmbedder implements Embedder {
 
     @Override
     public Embeddings embed(List<String> texts, EmbedOptions options) {
-        return embed(texts, options, 0);
-    }
-
-    /** Embeds texts that stand from {@code firstIndex} on in the user's call. */
-    private Embeddings embed(List<String> texts, EmbedOptions options, long firstIndex) {
-        PooledCall call = tokenize(texts, options, firstIndex);
-        await(submit(call));
+        PooledSlices call = start(texts, options, 0);
+        await(call.done());
         return call.result();
     }
 
-    private PooledCall tokenize(List<String> texts, EmbedOptions options, long firstIndex) {
+    /** Starts texts that stand from {@code firstIndex} on in the user's call. */
+    private PooledSlices start(List<String> texts, EmbedOptions options, long firstIndex) {
         if (options.role() == TextRole.DOCUMENT) {
             noticePromptsOfOtherNames();
         }
         OutputPlan plan = OutputPlan.of(definition.spec(), model, options);
-        List<List<TokenizedText>> tokenized =
-                tokenize(texts, firstIndex, plan.prompt(), plan.includePrompt(), options.truncation(), false);
-        return new PooledCall(tokenized, plan.request());
+        PooledSlices call = new PooledSlices(plan.request().dimension());
+        try {
+            int from = 0;
+            do {
+                List<String> slice = texts.subList(from, Math.min(texts.size(), from + SLICE));
+                List<List<TokenizedText>> tokenized = tokenize(
+                        slice, firstIndex + from, plan.prompt(), plan.includePrompt(), options.truncation(), false);
+                call.add(new PooledCall(tokenized, plan.request()), this::submit);
+                from += slice.size();
+            } while (from < texts.size());
+        } catch (RuntimeException | Error e) {
+            call.cancelAll();
+            throw e;
+        }
+        return call.complete();
     }
 
     /** sentence-transformers takes "document", which every model knows, and so never another name for the same. */
@@ -172,33 +179,20 @@ public final class DefaultEmbedder implements Embedder {
 
     @Override
     public Iterator<Embeddings> stream(Iterator<String> texts, EmbedOptions options, ProgressListener progress) {
-        return new Iterator<>() {
-            private long textsDone;
-            private long tokensDone;
-
+        EmbeddingStream.Start start = new EmbeddingStream.Start() {
             @Override
-            public boolean hasNext() {
-                return texts.hasNext();
+            public PooledSlices start(List<String> window, long firstIndex) {
+                return DefaultEmbedder.this.start(window, options, firstIndex);
             }
 
             @Override
-            public Embeddings next() {
-                if (!texts.hasNext()) {
-                    throw new NoSuchElementException("All texts are embedded.");
-                }
-                List<String> window = new ArrayList<>(STREAM_WINDOW);
-                while (window.size() < STREAM_WINDOW && texts.hasNext()) {
-                    window.add(texts.next());
-                }
-                Embeddings vectors = embed(window, options, textsDone);
-                textsDone += window.size();
-                for (int row = 0; row < vectors.size(); row++) {
-                    tokensDone += vectors.tokenCount(row);
-                }
-                progress.onProgress(textsDone, tokensDone);
-                return vectors;
+            public void await(CompletableFuture<Void> done) {
+                DefaultEmbedder.this.await(done);
             }
         };
+        Encoder.Limits limits = encoder.limits();
+        long busy = (long) limits.maxTokens() * limits.concurrentBatches();
+        return new EmbeddingStream(texts, start, busy, progress);
     }
 
     @Override
@@ -206,8 +200,8 @@ public final class DefaultEmbedder implements Embedder {
         requireOpen();
         List<String> copy = new ArrayList<>(texts);
         return background.start(() -> {
-            PooledCall call = tokenize(copy, options, 0);
-            return new BackgroundCalls.Started<>(submit(call), call::result);
+            PooledSlices call = start(copy, options, 0);
+            return new BackgroundCalls.Started<>(call.done(), call::result);
         });
     }
 

@@ -14,6 +14,9 @@ import java.util.List;
  * unit vectors.
  */
 final class PooledCall {
+    /** The longest array of the JVMs we know. */
+    private static final int MAX_NUMBERS = Integer.MAX_VALUE - 8;
+
     private final List<List<TokenizedText>> texts;
     private final List<TokenizedText> rows;
     private final OutputRequest.Pooled request;
@@ -23,18 +26,30 @@ final class PooledCall {
         this.texts = texts;
         this.rows = texts.stream().flatMap(List::stream).toList();
         this.request = request;
-        long numbers = (long) rows.size() * request.dimension();
-        if (numbers > Integer.MAX_VALUE - 8) {
+        requireRoom(rows.size(), request.dimension());
+        this.values = new float[rows.size() * request.dimension()];
+    }
+
+    /**
+     * Checks that an array can hold vectors.
+     *
+     * @throws EmbedException if not
+     */
+    static void requireRoom(long rows, int dimension) {
+        if (rows * dimension > MAX_NUMBERS) {
             throw new EmbedException(
                     HelpTopic.TOO_MANY_ROWS,
-                    rows.size() + " vectors of " + request.dimension()
+                    rows + " vectors of " + dimension
                             + " numbers are more than one array can hold. Use stream(...), which needs constant memory.");
         }
-        this.values = new float[(int) numbers];
     }
 
     List<TokenizedText> rows() {
         return rows;
+    }
+
+    long tokens() {
+        return rows.stream().mapToLong(TokenizedText::length).sum();
     }
 
     OutputRequest.Pooled request() {

@@ -10,6 +10,7 @@ import io.embed4j.EmbedOptions;
 import io.embed4j.Embedder;
 import io.embed4j.EmbedderClosedException;
 import io.embed4j.Embeddings;
+import io.embed4j.InvalidTextException;
 import io.embed4j.ModelFormatException;
 import io.embed4j.Precision;
 import io.embed4j.ProgressListener;
@@ -26,6 +27,7 @@ import io.embed4j.testkit.Fixture;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
@@ -33,6 +35,7 @@ import java.util.NoSuchElementException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -193,12 +196,12 @@ class DefaultEmbedderTest {
     }
 
     @Test
-    void aStreamTakesOneWindowAtATime() {
+    void aStreamPullsOneWindowAhead() {
         AtomicInteger taken = new AtomicInteger();
         Iterator<String> texts = new Iterator<>() {
             @Override
             public boolean hasNext() {
-                return taken.get() < 1000;
+                return taken.get() < 1700;
             }
 
             @Override
@@ -211,12 +214,64 @@ class DefaultEmbedderTest {
             Iterator<Embeddings> vectors = embedder.stream(texts, EmbedOptions.defaults(), ProgressListener.NONE);
             assertThat(taken).hasValue(0);
             assertThat(vectors.next().size()).isEqualTo(512);
-            assertThat(taken).hasValue(512);
-            assertThat(vectors.next().size()).isEqualTo(488);
+            assertThat(taken).hasValue(1024);
+            assertThat(vectors.next().size()).isEqualTo(512);
+            assertThat(taken).hasValue(1536);
+            assertThat(vectors.next().size()).isEqualTo(512);
+            assertThat(vectors.next().size()).isEqualTo(164);
             assertThat(vectors.hasNext()).isFalse();
             assertThatThrownBy(vectors::next)
                     .isInstanceOf(NoSuchElementException.class)
                     .hasMessage("All texts are embedded.");
+        }
+    }
+
+    @Test
+    void aWindowThatIsRefusedTakesNothingFromThoseBeforeIt() {
+        List<String> texts = new ArrayList<>(Collections.nCopies(1100, "a"));
+        texts.set(1030, null);
+        try (Embedder embedder = embedder(MODEL, encoder(Runnable::run))) {
+            Iterator<Embeddings> vectors =
+                    embedder.stream(texts.iterator(), EmbedOptions.defaults(), ProgressListener.NONE);
+            assertThat(vectors.next().size()).isEqualTo(512);
+            assertThat(vectors.next().size()).isEqualTo(512);
+            assertThatThrownBy(vectors::next)
+                    .isInstanceOfSatisfying(
+                            InvalidTextException.class,
+                            e -> assertThat(e.index()).isEqualTo(1030));
+        }
+    }
+
+    @Test
+    void aLargeCallLeavesInSlicesAndComesBackInOrder() {
+        FakeEncoder encoder = encoder(Runnable::run);
+        List<String> texts =
+                IntStream.range(0, 1300).mapToObj(i -> i % 2 == 0 ? "a" : "a b").toList();
+        try (Embedder embedder = embedder(MODEL, encoder)) {
+            Embeddings vectors = embedder.embed(texts);
+            Embeddings alone = embedder.embed(List.of("a", "a b"));
+            assertThat(vectors.size()).isEqualTo(1300);
+            for (int i = 0; i < 1300; i++) {
+                assertThat(vectors.vector(i)).isEqualTo(alone.vector(i % 2));
+                assertThat(vectors.tokenCount(i)).isEqualTo(alone.tokenCount(i % 2));
+            }
+        }
+    }
+
+    @Test
+    void aBadTextLateInALargeCallCancelsWhatHasLeft() {
+        Steps steps = new Steps();
+        FakeEncoder encoder = encoder(steps);
+        List<String> texts = new ArrayList<>(Collections.nCopies(1100, "a"));
+        texts.set(1030, "\uD800");
+        try (Embedder embedder = embedder(MODEL, encoder)) {
+            assertThatThrownBy(() -> embedder.embed(texts))
+                    .isInstanceOfSatisfying(
+                            InvalidTextException.class,
+                            e -> assertThat(e.index()).isEqualTo(1030));
+            int underWay = encoder.batches().size();
+            steps.all();
+            assertThat(encoder.batches()).as("no batch left after the failure").hasSize(underWay);
         }
     }
 

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.embed4j.bench.gpu;
+
+import com.google.gson.GsonBuilder;
+import io.embed4j.DeviceInfo;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.function.Predicate;
+
+/**
+ * What is known so far, as Markdown, JSON and a chart. The device's own name heads everything: the emulated device calls
+ * itself emulated.
+ *
+ * @param device where
+ * @param date when it began
+ * @param commit what was built
+ * @param seconds so far
+ * @param rows all figures
+ * @param remarks steps that were stopped, failed or left out
+ */
+record GpuReport(DeviceInfo device, String date, String commit, double seconds, List<Row> rows, List<String> remarks) {
+    static final String MARKDOWN = "compare-gpu.md";
+    static final String JSON = "compare-gpu.json";
+    static final String CHART = "compare-gpu.svg";
+
+    /** What ratios are to. */
+    private static final String BASELINE_DTYPE = "fp16";
+
+    private static final int FLOOR_LENGTH = 128;
+    private static final String FLOOR_LOAD = FLOOR_LENGTH + " tokens";
+    private static final double TERA = 1e12;
+
+    /** Writes all three files. */
+    void write(Path directory) throws IOException {
+        Files.writeString(directory.resolve(MARKDOWN), markdown());
+        Files.writeString(
+                directory.resolve(JSON),
+                new GsonBuilder().setPrettyPrinting().create().toJson(this) + "\n");
+        Files.writeString(directory.resolve(CHART), chart());
+    }
+
+    String markdown() {
+        StringBuilder text = new StringBuilder("# embed4j and its peers on " + device.name() + "\n\n");
+        text.append("- ").append(date).append(", commit ").append(commit).append('\n');
+        text.append("- ")
+                .append(device.id())
+                .append(": ")
+                .append(device.engine())
+                .append('\n');
+        for (Row row : select(row -> row.engine().equals(Row.DEVICE))) {
+            text.append(String.format(
+                    Locale.ROOT, "- %s of %s: %.4g %s%n", row.work(), row.load(), row.value(), row.unit()));
+        }
+        text.append(String.format(
+                Locale.ROOT, "- %.0f s in all; medians; tokens are real ones, without padding%n", seconds));
+        remarks.forEach(remark -> text.append("- ").append(remark).append('\n'));
+        for (Shape shape : Shape.values()) {
+            if (!select(row -> shape.id().equals(row.shape())).isEmpty()) {
+                shape(text, shape);
+            }
+        }
+        topK(text);
+        return text.toString();
+    }
+
+    private void shape(StringBuilder text, Shape shape) {
+        text.append("\n## ").append(shape.id()).append("\n\n");
+        text.append("| who | dtype | work | load | batch | figure | | times sentence-transformers " + BASELINE_DTYPE
+                + " at its best | share of the products' rate | |\n");
+        text.append("|---|---|---|---|---:|---:|---|---:|---:|---|\n");
+        for (Row row : select(row -> shape.id().equals(row.shape()))) {
+            Optional<Double> ratio = baseline(row).map(baseline -> ratio(row, baseline));
+            Optional<Double> share = share(shape, row);
+            text.append(String.format(
+                    Locale.ROOT,
+                    "| %s | %s | %s | %s | %s | %.4g | %s | %s | %s | %s |%n",
+                    row.engine(),
+                    row.dtype(),
+                    row.work(),
+                    row.load(),
+                    row.batch() == 0 ? "" : row.batch(),
+                    row.value(),
+                    row.unit(),
+                    ratio.map(value -> String.format(Locale.ROOT, "%.2f", value))
+                            .orElse(""),
+                    share.map(value -> String.format(Locale.ROOT, "%.0f %%", 100 * value))
+                            .orElse(""),
+                    verdict(shape, row, ratio, share)));
+        }
+    }
+
+    /** Only embed4j has targets. */
+    private static String verdict(Shape shape, Row row, Optional<Double> ratio, Optional<Double> share) {
+        if (!row.engine().equals(Row.EMBED4J)) {
+            return "";
+        }
+        if (row.load().equals(Row.ONE_TEXT)) {
+            return shape.oneText().verdict(row.value());
+        }
+        return share.map(value -> shape.share().verdict(value))
+                .or(() -> ratio.map(value -> shape.text().verdict(value)))
+                .orElse("");
+    }
+
+    /** sentence-transformers in fp16 on the same texts, at its best batch size. */
+    private Optional<Double> baseline(Row row) {
+        if (!row.work().equals(Row.TEXT_TO_HOST)) {
+            return Optional.empty();
+        }
+        return select(other -> other.engine().equals(Row.SENTENCE_TRANSFORMERS)
+                        && BASELINE_DTYPE.equals(other.dtype())
+                        && Objects.equals(other.shape(), row.shape())
+                        && other.load().equals(row.load()))
+                .stream()
+                .map(Row::value)
+                .max(row.unit().equals(Row.MICROSECONDS) ? Comparator.reverseOrder() : Comparator.naturalOrder());
+    }
+
+    private static double ratio(Row row, double baseline) {
+        return row.unit().equals(Row.MICROSECONDS) ? baseline / row.value() : row.value() / baseline;
+    }
+
+    /** How much of the rate of the large product the encoder's own operations reach, rows of 128 tokens. */
+    private Optional<Double> share(Shape shape, Row row) {
+        if (!row.load().equals(FLOOR_LOAD) || !row.unit().equals(Row.TOKENS_PER_SECOND)) {
+            return Optional.empty();
+        }
+        return select(other -> other.engine().equals(Row.DEVICE) && other.work().equals("product")).stream()
+                .findFirst()
+                .map(product -> row.value() * shape.flopPerToken(FLOOR_LENGTH) / (product.value() * TERA));
+    }
+
+    private void topK(StringBuilder text) {
+        List<Row> searches = select(row -> row.work().equals("top-k"));
+        if (searches.isEmpty()) {
+            return;
+        }
+        text.append("\n## top-k\n\n| who | dtype | load | figure | |\n|---|---|---|---:|---|\n");
+        for (Row row : searches) {
+            text.append(String.format(
+                    Locale.ROOT,
+                    "| %s | %s | %s | %.4g | %s |%n",
+                    row.engine(),
+                    row.dtype(),
+                    row.load(),
+                    row.value(),
+                    row.unit()));
+        }
+    }
+
+    /** Ragged text to vectors: the best of each engine and dtype, shape by shape. */
+    private String chart() {
+        BarChart chart = new BarChart("Ragged text to vectors on " + device.name() + ", million tokens a second");
+        for (Shape shape : Shape.values()) {
+            List<Row> bars = select(row -> shape.id().equals(row.shape())
+                    && row.work().equals(Row.TEXT_TO_HOST)
+                    && row.load().equals(Row.RAGGED));
+            bars.stream()
+                    .map(row -> row.engine() + " " + row.dtype())
+                    .distinct()
+                    .forEach(name -> chart.add(
+                            shape.id(),
+                            name,
+                            bars.stream()
+                                            .filter(row -> name.equals(row.engine() + " " + row.dtype()))
+                                            .mapToDouble(Row::value)
+                                            .max()
+                                            .orElseThrow()
+                                    / 1e6));
+        }
+        return chart.toSvg();
+    }
+
+    private List<Row> select(Predicate<Row> wanted) {
+        return rows.stream().filter(wanted).toList();
+    }
+}
