@@ -10,7 +10,7 @@ import java.util.zip.ZipEntry;
 
 /**
  * cuBLAS out of Bytedeco's redistributable jar (org.bytedeco:cuda, classifier linux-x86_64-redist), for applications that
- * have it on their class path. It is unpacked once, some 700 MB, to a directory named by the jar's checksum of it.
+ * have it on their class path; 12.6-9.5-1.5.11 is the last one on Maven Central with cuBLAS. It is unpacked once, some 600 MB, to a directory named by the jar's checksum of it.
  */
 final class RedistJar {
     /** How messages name it. */
