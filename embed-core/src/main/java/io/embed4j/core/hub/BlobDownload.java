@@ -16,12 +16,15 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongConsumer;
 import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Brings one file into the cache: download to a file beside the blob, check size and hash of what lies on the disk, give
  * it the blob's name in one step. What a broken download leaves is taken up by the next one.
  */
 final class BlobDownload {
+    private static final Logger LOG = LoggerFactory.getLogger(BlobDownload.class);
     private static final int BUFFER_BYTES = 1 << 16;
 
     /** Not the name that Python gives its own: older versions append to a file that they find. */
@@ -82,6 +85,9 @@ final class BlobDownload {
     }
 
     private boolean isRight(Path unfinished) {
+        if (!file.hasHash()) {
+            LOG.warn("{} has the ETag {}, which is no hash: only its size is checked.", file.path(), file.etag());
+        }
         boolean[] right = new boolean[1];
         cache.writing(() -> right[0] = file.isContentOf(unfinished));
         return right[0];

@@ -27,7 +27,7 @@ public final class CacheSummary {
                         ? "others are downloaded from " + settings.endpoint()
                                 + (settings.token() == null ? "" : ", with the token in " + settings.tokenSource())
                         : "it cannot be written, so nothing is downloaded";
-        return cache + ", " + models(cache) + " models of the Hub; " + from;
+        return cache + "; models of the Hub: " + models(cache) + "; " + from;
     }
 
     private static long models(Path cache) {

@@ -4,8 +4,10 @@ package io.embed4j.core.hub;
 import io.embed4j.HelpTopic;
 import io.embed4j.ModelDownloadException;
 import java.net.URI;
+import java.net.URLEncoder;
 import java.net.http.HttpHeaders;
 import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.ZoneOffset;
 import java.time.ZonedDateTime;
@@ -27,6 +29,7 @@ import org.jspecify.annotations.Nullable;
  */
 record HubAnswer(HttpResponse<?> response, HubName name, HubSettings settings) {
     private static final Set<Integer> TRANSIENT = Set.of(408, 429, 500, 502, 503, 504);
+    private static final Pattern NO_URI_CHARACTER = Pattern.compile("[^\\x21-\\x7e]+|[\"<>\\\\^`{|}]");
     private static final Pattern RESET_SECONDS = Pattern.compile(";\\s*t=(\\d{1,9})");
 
     int status() {
@@ -43,8 +46,16 @@ record HubAnswer(HttpResponse<?> response, HubName name, HubSettings settings) {
 
     Optional<URI> redirect() {
         return status() / 100 == 3
-                ? header("Location").map(location -> response.uri().resolve(location))
+                ? header("Location").map(location -> response.uri().resolve(escaped(location)))
                 : Optional.empty();
+    }
+
+    /** Signed URLs may hold characters that java.net.URI does not take and everybody else does. */
+    private static String escaped(String location) {
+        return NO_URI_CHARACTER
+                .matcher(location)
+                .replaceAll(found ->
+                        URLEncoder.encode(found.group(), StandardCharsets.UTF_8).replace("+", "%20"));
     }
 
     /**

@@ -19,6 +19,8 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.function.LongSupplier;
@@ -46,6 +48,8 @@ final class HubClient implements AutoCloseable {
     private final HubName name;
     private final HubSettings settings;
     private final HttpClient http;
+    private final Set<PatientBody> open = ConcurrentHashMap.newKeySet();
+    private volatile boolean closed;
     private final ScheduledExecutorService clock = Executors.newSingleThreadScheduledExecutor(task -> {
         Thread thread = new Thread(task, "embed4j-download-clock");
         thread.setDaemon(true);
@@ -244,7 +248,7 @@ final class HubClient implements AutoCloseable {
 
     private PatientBody body(HubAnswer answer) {
         return new PatientBody(
-                (InputStream) answer.response().body(), settings.patience().stall(), clock);
+                (InputStream) answer.response().body(), settings.patience().stall(), clock, open);
     }
 
     private static void discard(HubAnswer answer) throws IOException {
@@ -290,6 +294,9 @@ final class HubClient implements AutoCloseable {
                                 + " (-Djavax.net.ssl.trustStore).",
                         e);
             } catch (IOException e) {
+                if (closed) {
+                    throw new EmbedException(HelpTopic.INTERRUPTED, name + ": the download was given up.", e);
+                }
                 failed = arrived.getAsLong() - before >= PatientBody.LEAST_BYTES ? 1 : failed + 1;
                 before = arrived.getAsLong();
                 Duration pause = e instanceof TransientFailure known && known.retryAfter() != null
@@ -335,8 +342,11 @@ final class HubClient implements AutoCloseable {
         return new EmbedException(HelpTopic.INTERRUPTED, "The download was interrupted.", e);
     }
 
+    /** Ends downloads that are under way, too: HttpClient's streams do not heed interrupts. */
     @Override
     public void close() {
+        closed = true;
+        open.forEach(PatientBody::close);
         clock.shutdownNow();
     }
 }

@@ -24,24 +24,26 @@ record HubFile(String commit, String path, String etag, long bytes) {
     private static final int SHA_1_DIGITS = 40;
     private static final int SHA_256_DIGITS = 64;
 
-    /** Whether a file's content is this one. Only a mirror has other etags than hashes; then the size must do. */
+    /** Whether the ETag tells the content; only a mirror has others. */
+    boolean hasHash() {
+        return etag.matches("[0-9a-f]{" + SHA_1_DIGITS + "}|[0-9a-f]{" + SHA_256_DIGITS + "}");
+    }
+
+    /** Whether a file's content is this one; without a hash the size must do. */
     boolean isContentOf(Path file) throws IOException {
         if (Files.size(file) != bytes) {
             return false;
         }
-        if (!etag.matches("[0-9a-f]+")) {
+        if (!hasHash()) {
             return true;
         }
-        return switch (etag.length()) {
-            case SHA_256_DIGITS -> etag.equals(hash(file, digest("SHA-256")));
-            case SHA_1_DIGITS -> {
-                // Git hashes a header before the content, so that its kind and its length count.
-                MessageDigest digest = digest("SHA-1");
-                digest.update(("blob " + bytes + "\0").getBytes(StandardCharsets.US_ASCII));
-                yield etag.equals(hash(file, digest));
-            }
-            default -> true;
-        };
+        if (etag.length() == SHA_256_DIGITS) {
+            return etag.equals(hash(file, digest("SHA-256")));
+        }
+        // Git hashes a header before the content, so that its kind and its length count.
+        MessageDigest digest = digest("SHA-1");
+        digest.update(("blob " + bytes + "\0").getBytes(StandardCharsets.US_ASCII));
+        return etag.equals(hash(file, digest));
     }
 
     private static String hash(Path file, MessageDigest digest) throws IOException {

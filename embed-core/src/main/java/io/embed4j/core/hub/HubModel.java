@@ -99,7 +99,15 @@ public final class HubModel {
         if (settings.offline()) {
             throw offline(commit, missing);
         }
-        return download(needed, listener);
+        try {
+            return download(needed, listener);
+        } catch (ModelDownloadException e) {
+            if (e.helpTopic() != HelpTopic.HUB_UNREACHABLE || missing.isEmpty()) {
+                throw e;
+            }
+            throw new ModelDownloadException(
+                    e.helpTopic(), e.getMessage() + " The model cache lacks " + String.join(", ", missing) + ".", e);
+        }
     }
 
     private Path download(Consumer<FileStore> needed, DownloadListener listener) {

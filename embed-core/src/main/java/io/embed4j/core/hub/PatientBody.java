@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.net.http.HttpTimeoutException;
 import java.time.Duration;
+import java.util.Set;
 import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
@@ -21,14 +22,25 @@ final class PatientBody implements AutoCloseable {
 
     private final InputStream body;
     private final Duration stall;
+    private final Set<PatientBody> open;
     private final AtomicLong received = new AtomicLong();
     private final Future<?> looking;
     private long receivedBefore;
     private volatile boolean stalled;
 
-    PatientBody(InputStream body, Duration stall, ScheduledExecutorService clock) {
+    /**
+     * Begins to look.
+     *
+     * @param body what to read
+     * @param stall from one look to the next
+     * @param clock looks
+     * @param open holds this one until it is closed
+     */
+    PatientBody(InputStream body, Duration stall, ScheduledExecutorService clock, Set<PatientBody> open) {
         this.body = body;
         this.stall = stall;
+        this.open = open;
+        open.add(this);
         this.looking = clock.scheduleAtFixedRate(this::look, stall.toNanos(), stall.toNanos(), TimeUnit.NANOSECONDS);
     }
 
@@ -75,6 +87,7 @@ final class PatientBody implements AutoCloseable {
 
     @Override
     public void close() {
+        open.remove(this);
         looking.cancel(false);
         closeQuietly();
     }

@@ -160,6 +160,32 @@ class DoctorTest {
     }
 
     @Test
+    void theModelCacheIsDescribedAndWrongSettingsNamed(@TempDir Path cache) throws IOException {
+        Files.createDirectory(cache.resolve("models--org--one"));
+        Files.createDirectory(cache.resolve("models--org--two"));
+        try {
+            System.setProperty("HF_HUB_CACHE", cache.toString());
+            System.setProperty("HF_ENDPOINT", "https://hub.example");
+            System.setProperty("HF_TOKEN", "secret");
+            assertThat(modelCache().detail())
+                    .isEqualTo(
+                            cache + "; models of the Hub: 2; others are downloaded from https://hub.example, with the"
+                                    + " token in HF_TOKEN");
+            System.setProperty("HF_HUB_OFFLINE", "1");
+            assertThat(modelCache().detail()).endsWith("HF_HUB_OFFLINE is set, nothing is downloaded");
+            System.setProperty("HF_ENDPOINT", "somewhere");
+            assertThat(modelCache().status()).isEqualTo(Status.FAILED);
+            assertThat(modelCache().help()).contains(HelpTopic.HUB_UNREACHABLE);
+        } finally {
+            List.of("HF_HUB_CACHE", "HF_ENDPOINT", "HF_TOKEN", "HF_HUB_OFFLINE").forEach(System::clearProperty);
+        }
+    }
+
+    private static Check modelCache() {
+        return check(examine("auto", right(), FakeBackend.usable("cpu")), "model cache");
+    }
+
+    @Test
     void anOldJavaIsAFailure() {
         Doctor doctor = new Doctor(backends(FakeBackend.usable("cpu")), right(), Optional.of(KNOWN));
         doctor.checkJava(11);

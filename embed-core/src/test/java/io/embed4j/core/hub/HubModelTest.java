@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.embed4j.DownloadListener;
 import io.embed4j.DownloadProgress;
+import io.embed4j.EmbedException;
 import io.embed4j.HelpTopic;
 import io.embed4j.ModelDownloadException;
 import io.embed4j.ModelFormatException;
@@ -37,6 +38,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Random;
 import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -705,6 +707,45 @@ class HubModelTest {
         refused(HelpTopic.HUB_UNREACHABLE, "answers 418", "HF_ENDPOINT", hub.endpoint());
         assertThatThrownBy(() -> settings(Map.of("HF_ENDPOINT", "huggingface")))
                 .hasMessageContainingAll("HF_ENDPOINT", "\"huggingface\"", "URL");
+    }
+
+    @Test
+    void withoutANetworkTheMessageSaysWhatTheCacheLacks() throws IOException {
+        hub.commit(NAME, files());
+        Files.delete(whole().resolve(WEIGHTS));
+        hub.close();
+        refused(HelpTopic.HUB_UNREACHABLE, hub.endpoint(), "The model cache lacks model.safetensors.");
+    }
+
+    @Test
+    void anInterruptEndsTheDownloadAndItsThreads() throws Exception {
+        hub.commit(NAME, files());
+        hub.spoil(WEIGHTS, new Mischief.Stall(100_000), FOR_EVER);
+        HubSettings patient = settings().withPatience(Patience.of(Duration.ofHours(1), Duration.ofHours(1)));
+        AtomicReference<Throwable> failure = new AtomicReference<>();
+        Thread caller = new Thread(() -> {
+            try {
+                whole(patient, NAME);
+            } catch (EmbedException e) {
+                failure.set(e);
+            }
+        });
+        caller.start();
+        while (hub.requests().stream().noneMatch(Request::toStorage)) {
+            Thread.sleep(10);
+        }
+        caller.interrupt();
+        caller.join();
+        assertThat(failure.get())
+                .isInstanceOfSatisfying(
+                        EmbedException.class, e -> assertThat(e.helpTopic()).isEqualTo(HelpTopic.INTERRUPTED));
+        for (Thread thread : Thread.getAllStackTraces().keySet()) {
+            if (thread.getName().startsWith("embed4j-download")) {
+                thread.join();
+            }
+        }
+        hub.heal();
+        assertHolds(whole(), everything(), files());
     }
 
     @Test
