@@ -176,6 +176,17 @@ public interface Embedder extends AutoCloseable {
      */
     Precision precision();
 
+    /**
+     * Changes the token budget, and takes or gives back the memory that goes with it: for an index that grows beside the
+     * model, or room that has come. Calls that are in flight wait, and none of them fails; weights are not loaded again.
+     * Whoever shares this embedder shares its budget.
+     *
+     * @param maxBatchTokens most tokens in one batch; at least the model's longest text
+     * @throws IllegalArgumentException if the longest text would not go into a batch, or the budget is beyond all measure
+     * @throws OutOfDeviceMemoryException if it does not fit; the budget stays as it was
+     */
+    void resizeBudget(int maxBatchTokens);
+
     /** Frees model and device memory. Calls under way finish or fail with {@link EmbedderClosedException}. */
     @Override
     void close();
@@ -271,6 +282,16 @@ public interface Embedder extends AutoCloseable {
         }
 
         /**
+         * Sets how much memory choices leave free.
+         *
+         * @param memoryMargin share of a device's free memory, 0 to below 1
+         * @return this
+         */
+        public Builder memoryMargin(double memoryMargin) {
+            return options(options.withMemoryMargin(memoryMargin));
+        }
+
+        /**
          * Loads the model.
          *
          * @return the embedder; the caller closes it
@@ -293,7 +314,7 @@ public interface Embedder extends AutoCloseable {
          * @throws DeviceUnavailableException if the device cannot be used
          */
         public FitReport fit() {
-            return EmbedderFactory.find().fit(options);
+            return Fit.plan(options);
         }
     }
 }

@@ -3,6 +3,7 @@ package io.embed4j;
 
 import java.nio.file.Path;
 import java.util.Iterator;
+import java.util.List;
 import java.util.ServiceConfigurationError;
 import java.util.ServiceLoader;
 
@@ -94,6 +95,32 @@ public interface EmbedderFactory {
      * @return whether it fits
      */
     FitReport fit(EmbedderOptions options);
+
+    /**
+     * Plans a model in every precision.
+     *
+     * @param options the model, the device and the token budget; the precision does not matter
+     * @param cards cards that need not be here; if empty, the device of the options, every one of this machine for {@code
+     *     auto}
+     * @return a report for each device and precision
+     */
+    FitTable fitAll(EmbedderOptions options, List<GpuCard> cards);
+
+    /**
+     * Finds a card in the table of cards.
+     *
+     * @param name its name
+     * @return the card
+     * @throws IllegalArgumentException if it is unknown or not the only one
+     */
+    GpuCard gpuCard(String name);
+
+    /**
+     * Returns the table of cards.
+     *
+     * @return every card
+     */
+    List<GpuCard> gpuCards();
 
     /**
      * Asks all backends for their devices.

@@ -19,15 +19,20 @@ import java.io.Serializable;
  * @param device {@code auto}, {@code cpu}, {@code cuda:0}, {@code cuda:*}
  * @param precision precision of the computation
  * @param maxBatchTokens most tokens in one batch; 0 lets the backend choose
+ * @param memoryMargin share of a device's free memory, 0 to below 1, that is left free where device, precision or budget
+ *     are chosen for you; what you name may take all of it
  * @since 0.1
  */
-public record EmbedderOptions(String model, String device, Precision precision, int maxBatchTokens)
+public record EmbedderOptions(String model, String device, Precision precision, int maxBatchTokens, double memoryMargin)
         implements Serializable {
 
     /** The model on the class path that is used when none is named: all-MiniLM-L6-v2. */
     public static final String DEFAULT_MODEL = "embedded:all-minilm-l6-v2";
 
-    private static final long serialVersionUID = 1L;
+    /** The memory margin where none is named: a tenth of what is free. */
+    public static final double DEFAULT_MEMORY_MARGIN = 0.1;
+
+    private static final long serialVersionUID = 2L;
 
     /** Checks the values. */
     public EmbedderOptions {
@@ -42,6 +47,10 @@ public record EmbedderOptions(String model, String device, Precision precision, 
             throw new IllegalArgumentException(
                     "maxBatchTokens must be positive, or 0 to let the backend choose; found " + maxBatchTokens + ".");
         }
+        if (!(memoryMargin >= 0 && memoryMargin < 1)) {
+            throw new IllegalArgumentException("memoryMargin is the share of free memory that is left free, from 0 to"
+                    + " below 1; found " + memoryMargin + ".");
+        }
     }
 
     /**
@@ -50,7 +59,7 @@ public record EmbedderOptions(String model, String device, Precision precision, 
      * @return the defaults
      */
     public static EmbedderOptions defaults() {
-        return new EmbedderOptions(DEFAULT_MODEL, "auto", Precision.FP32, 0);
+        return new EmbedderOptions(DEFAULT_MODEL, "auto", Precision.FP32, 0, DEFAULT_MEMORY_MARGIN);
     }
 
     /**
@@ -60,7 +69,7 @@ public record EmbedderOptions(String model, String device, Precision precision, 
      * @return a copy
      */
     public EmbedderOptions withModel(String model) {
-        return new EmbedderOptions(model, device, precision, maxBatchTokens);
+        return new EmbedderOptions(model, device, precision, maxBatchTokens, memoryMargin);
     }
 
     /**
@@ -70,7 +79,7 @@ public record EmbedderOptions(String model, String device, Precision precision, 
      * @return a copy
      */
     public EmbedderOptions withDevice(String device) {
-        return new EmbedderOptions(model, device, precision, maxBatchTokens);
+        return new EmbedderOptions(model, device, precision, maxBatchTokens, memoryMargin);
     }
 
     /**
@@ -80,7 +89,7 @@ public record EmbedderOptions(String model, String device, Precision precision, 
      * @return a copy
      */
     public EmbedderOptions withPrecision(Precision precision) {
-        return new EmbedderOptions(model, device, precision, maxBatchTokens);
+        return new EmbedderOptions(model, device, precision, maxBatchTokens, memoryMargin);
     }
 
     /**
@@ -90,6 +99,16 @@ public record EmbedderOptions(String model, String device, Precision precision, 
      * @return a copy
      */
     public EmbedderOptions withMaxBatchTokens(int maxBatchTokens) {
-        return new EmbedderOptions(model, device, precision, maxBatchTokens);
+        return new EmbedderOptions(model, device, precision, maxBatchTokens, memoryMargin);
+    }
+
+    /**
+     * With another memory margin.
+     *
+     * @param memoryMargin share of a device's free memory that choices leave free, 0 to below 1
+     * @return a copy
+     */
+    public EmbedderOptions withMemoryMargin(double memoryMargin) {
+        return new EmbedderOptions(model, device, precision, maxBatchTokens, memoryMargin);
     }
 }

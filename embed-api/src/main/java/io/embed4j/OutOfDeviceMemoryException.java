@@ -6,8 +6,9 @@ package io.embed4j;
  *
  * <pre>{@code
  * FitReport tooLarge = new FitReport(
- *         "org/large", "cuda:0", Precision.FP32, 7_900_000_000L, 1_300_000_000L, 500_000_000L, 7_800_000_000L,
- *         15_700_000_000L, FitReport.Verdict.DOES_NOT_FIT, 0, "Use fp16.");
+ *         "org/large", "cuda:0", Precision.FP32, false, 16_384,
+ *         new FitReport.Needs(7_900_000_000L, 1_300_000_000L, 500_000_000L, 0, 0, 0), 7_800_000_000L, 15_700_000_000L,
+ *         FitReport.Verdict.DOES_NOT_FIT, new FitReport.Room(0, 0, Map.of()), null, "Use fp16.");
  * OutOfDeviceMemoryException e = new OutOfDeviceMemoryException(tooLarge);
  * if (!e.getMessage().contains("weights 7.4")) throw new AssertionError(e.getMessage());
  * }</pre>

@@ -3,7 +3,7 @@ package io.embed4j;
 
 /**
  * The precision in which a model runs. The default is {@link #FP32} on every device. The CPU offers fp32 and int8;
- * CUDA will offer fp32, fp16 and bf16. What a device does not offer is refused, never replaced.
+ * CUDA offers fp32, fp16 and bf16. What a device does not offer is refused, never replaced.
  *
  * <pre>{@code
  * Precision precision = Precision.parse("fp16");
@@ -20,13 +20,15 @@ public enum Precision {
     FP16,
     /** bfloat16 storage, fp32 accumulation. */
     BF16,
-    /** 8-bit integer weights, activations quantized per row. */
-    INT8;
+    /** 8-bit integer weights; on the CPU activations are quantized per row. */
+    INT8,
+    /** 4-bit integer weights. No device runs it yet; fit reports tell its size. */
+    INT4;
 
     /**
      * Reads a precision as users write it.
      *
-     * @param text auto, fp32, fp16, bf16 or int8, in any case
+     * @param text auto, fp32, fp16, bf16, int8 or int4, in any case
      * @return the precision
      * @throws IllegalArgumentException if the text is none of these
      */

@@ -28,8 +28,19 @@ class EmbedExceptionTest {
 
     @Test
     void everyKindOfErrorHasATopicOfItsOwn() {
-        FitReport report =
-                new FitReport("m", "cuda:0", Precision.FP32, 1, 1, 1, 1, 1, FitReport.Verdict.DOES_NOT_FIT, 0, "");
+        FitReport report = new FitReport(
+                "m",
+                "cuda:0",
+                Precision.FP32,
+                false,
+                1,
+                new FitReport.Needs(1, 1, 1, 1, 1, 1),
+                1,
+                1,
+                FitReport.Verdict.DOES_NOT_FIT,
+                new FitReport.Room(0, 0, Map.of()),
+                null,
+                "");
         Map<EmbedException, HelpTopic> topics = Map.of(
                 new EmbedException("x"), HelpTopic.ENCODER_FAILED,
                 new ModelFormatException("x"), HelpTopic.MODEL_FORMAT,

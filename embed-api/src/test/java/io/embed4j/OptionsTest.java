@@ -18,7 +18,7 @@ class OptionsTest {
     @Test
     void defaultsAreTheEmbeddedModelOnTheBestDeviceInFp32() {
         assertThat(EmbedderOptions.defaults())
-                .isEqualTo(new EmbedderOptions("embedded:all-minilm-l6-v2", "auto", Precision.FP32, 0));
+                .isEqualTo(new EmbedderOptions("embedded:all-minilm-l6-v2", "auto", Precision.FP32, 0, 0.1));
     }
 
     @Test
@@ -27,8 +27,9 @@ class OptionsTest {
                 .withModel("/models/bge")
                 .withDevice("cuda:1")
                 .withPrecision(Precision.BF16)
-                .withMaxBatchTokens(4096);
-        assertThat(options).isEqualTo(new EmbedderOptions("/models/bge", "cuda:1", Precision.BF16, 4096));
+                .withMaxBatchTokens(4096)
+                .withMemoryMargin(0.25);
+        assertThat(options).isEqualTo(new EmbedderOptions("/models/bge", "cuda:1", Precision.BF16, 4096, 0.25));
     }
 
     @ParameterizedTest
@@ -54,6 +55,12 @@ class OptionsTest {
         assertThatThrownBy(() -> EmbedderOptions.defaults().withMaxBatchTokens(-1))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("maxBatchTokens must be positive, or 0 to let the backend choose; found -1.");
+        for (double margin : new double[] {-0.1, 1, Double.NaN}) {
+            assertThatThrownBy(() -> EmbedderOptions.defaults().withMemoryMargin(margin))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessage("memoryMargin is the share of free memory that is left free, from 0 to below 1; found "
+                            + margin + ".");
+        }
     }
 
     @ParameterizedTest

@@ -4,8 +4,10 @@ package io.embed4j;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.embed4j.spec.DType;
 import java.nio.ReadOnlyBufferException;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class ReportsAndResultsTest {
@@ -15,24 +17,25 @@ class ReportsAndResultsTest {
                 "org/large",
                 "cuda:0",
                 Precision.FP32,
-                7_945_689_498L,
-                1_288_490_189L,
-                536_870_912L,
+                false,
+                16_384,
+                new FitReport.Needs(7_945_689_498L, 1_288_490_189L, 536_870_912L, 104_857_600L, 1, 2),
                 8_375_186_227L,
                 16_857_746_637L,
                 verdict,
-                4096,
+                new FitReport.Room(4096, 512, Map.of(DType.FP32, 3L)),
+                null,
                 remedy);
     }
 
     @Test
     void aFitReportIsItsArithmeticInWords() {
         FitReport report = report(FitReport.Verdict.FITS_WITH_REMEDY, "Lower maxBatchTokens to 4096.");
-        assertThat(report.neededBytes()).isEqualTo(9_771_050_599L);
+        assertThat(report.neededBytes()).isEqualTo(9_875_908_199L);
         assertThat(report)
                 .hasToString(
-                        "org/large in fp32 needs 9.1 GiB (weights 7.4, activations 1.2, workspace 0.50); cuda:0 has"
-                                + " 7.8 GiB free of 15.7. Lower maxBatchTokens to 4096.");
+                        "org/large in fp32 needs 9.2 GiB (weights 7.4, activations 1.2, workspace 0.50, staging 0.10);"
+                                + " cuda:0 has 7.8 GiB free of 15.7. Lower maxBatchTokens to 4096.");
         assertThat(report(FitReport.Verdict.FITS, "").toString()).endsWith("free of 15.7.");
     }
 

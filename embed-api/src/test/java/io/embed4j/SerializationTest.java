@@ -3,6 +3,7 @@ package io.embed4j;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.embed4j.spec.DType;
 import io.embed4j.spec.PoolingMode;
 import io.embed4j.spec.PoolingSpec;
 import java.io.ByteArrayInputStream;
@@ -18,12 +19,23 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** Spark and Flink ship options to their workers, and reports and errors back. */
 class SerializationTest {
     private static final FitReport REPORT = new FitReport(
-            "m", "cpu", Precision.FP32, 3, 2, 1, 10, 20, FitReport.Verdict.FITS_WITH_REMEDY, 512, "Lower it.");
+            "m",
+            "cpu",
+            Precision.FP32,
+            false,
+            1024,
+            new FitReport.Needs(3, 2, 1, 4, 5, 6),
+            10,
+            20,
+            FitReport.Verdict.FITS_WITH_REMEDY,
+            new FitReport.Room(512, 256, Map.of(DType.FP16, 7L)),
+            new FitReport.Throughput(1e6, 128, "a formula"),
+            "Lower it.");
 
     static List<Object> valuesThatTravel() {
         return List.of(
                 EmbedderOptions.defaults(),
-                new EmbedderOptions("/models/x", "cuda:3", Precision.FP16, 1024),
+                new EmbedderOptions("/models/x", "cuda:3", Precision.FP16, 1024, 0.2),
                 EmbedOptions.defaults(),
                 new EmbedOptions(
                         TextRole.QUERY,
@@ -34,7 +46,10 @@ class SerializationTest {
                         true,
                         new PoolingSpec(List.of(PoolingMode.CLS, PoolingMode.MAX), false)),
                 REPORT,
-                new DeviceReport(List.of(new DeviceReport.Entry("cpu", "a CPU", true, 5, 4, "", ""))),
+                new FitTable(List.of(REPORT), List.of("a note")),
+                new GpuCard("L4", 24_000_000_000L, 3e11, null, "8.9", "a datasheet"),
+                new DeviceReport(List.of(
+                        new DeviceReport.Entry("cpu", "a CPU", true, 5, 4, "", "", "an engine", Map.of("cores", "2")))),
                 new ModelInfo("m", "bert", 3, 3, 1, 512, 99, Map.of("query", "q: "), "query", SimilarityFunction.DOT));
     }
 

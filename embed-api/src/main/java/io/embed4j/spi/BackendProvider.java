@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.embed4j.spi;
 
+import io.embed4j.GpuCard;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * A backend, found by {@link java.util.ServiceLoader}.
@@ -36,6 +38,16 @@ public interface BackendProvider {
      * @return one entry per device; a single unusable one if there is none
      */
     List<DeviceProbe> probe();
+
+    /**
+     * Plans for a card that need not be here.
+     *
+     * @param card its data
+     * @return what it would say of memory; empty if this backend does not serve such devices
+     */
+    default Optional<DevicePlanner> planner(GpuCard card) {
+        return Optional.empty();
+    }
 
     /**
      * Opens a device.

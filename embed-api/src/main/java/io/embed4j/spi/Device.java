@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.embed4j.spi;
 
-import io.embed4j.DeviceInfo;
-import io.embed4j.Precision;
 import io.embed4j.spec.EncoderSpec;
-import java.util.List;
 
 /**
  * An open device. It owns memory; what it loads are its tenants and must be closed before it.
@@ -22,14 +19,7 @@ import java.util.List;
  *
  * @since 0.1
  */
-public interface Device extends AutoCloseable {
-
-    /**
-     * Returns what the device is.
-     *
-     * @return name, engine, memory
-     */
-    DeviceInfo info();
+public interface Device extends DevicePlanner, AutoCloseable {
 
     /**
      * Returns the account of the device's memory.
@@ -38,23 +28,15 @@ public interface Device extends AutoCloseable {
      */
     MemoryLedger memory();
 
-    /**
-     * Returns the precisions this device runs, best first.
-     *
-     * @return never {@link Precision#AUTO}
-     */
-    List<Precision> precisions();
+    @Override
+    default long totalBytes() {
+        return memory().totalBytes();
+    }
 
-    /**
-     * Plans an encoder without loading it: the single arithmetic behind {@link #load} and fit reports.
-     *
-     * @param spec the architecture
-     * @param weights sizes and storage of the weights; their bytes are not read
-     * @param options precision and budget
-     * @return bytes by purpose
-     * @throws io.embed4j.UnsupportedModelException if a feature of the spec or the precision cannot be honoured
-     */
-    MemoryPlan plan(EncoderSpec spec, WeightSource weights, EncoderOptions options);
+    @Override
+    default long freeBytes() {
+        return memory().freeBytes();
+    }
 
     /**
      * Loads an encoder.
@@ -68,16 +50,6 @@ public interface Device extends AutoCloseable {
      * @throws io.embed4j.OutOfDeviceMemoryException if it does not fit
      */
     Encoder load(EncoderSpec spec, WeightSource weights, EncoderOptions options);
-
-    /**
-     * Plans an index shard without making it: the single arithmetic behind {@link #index} and fit reports.
-     *
-     * @param spec width, storage, rescoring
-     * @param rows N
-     * @return bytes on the device and on the host
-     * @throws io.embed4j.UnsupportedModelException if the device has no index of this kind
-     */
-    IndexPlan planIndex(IndexSpec spec, int rows);
 
     /**
      * Makes an empty index shard. It enters what it needs in {@link #memory()} as it grows.

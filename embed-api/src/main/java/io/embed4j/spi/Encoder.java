@@ -47,6 +47,16 @@ public interface Encoder extends AutoCloseable {
     Limits limits();
 
     /**
+     * Changes the token budget, and takes or gives back the memory that goes with it. The caller sees to it that no batch is
+     * under way meanwhile; {@link #limits} are others afterwards.
+     *
+     * @param maxBatchTokens most tokens in one batch; at least the longest text
+     * @throws IllegalArgumentException if the longest text would not go into a batch, or the budget is beyond all measure
+     * @throws io.embed4j.OutOfDeviceMemoryException if it does not fit; the budget stays as it was
+     */
+    void resizeBudget(int maxBatchTokens);
+
+    /**
      * Frees the encoder's memory. Batches under way finish or fail with {@link io.embed4j.EmbedderClosedException};
      * never hangs.
      */

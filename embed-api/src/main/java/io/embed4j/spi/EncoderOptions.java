@@ -49,6 +49,16 @@ public record EncoderOptions(
     }
 
     /**
+     * With another precision.
+     *
+     * @param precision precision of the computation
+     * @return a copy
+     */
+    public EncoderOptions withPrecision(Precision precision) {
+        return new EncoderOptions(tenant, precision, maxTokensPerText, maxBatchTokens, sampleRows);
+    }
+
+    /**
      * With another budget.
      *
      * @param maxBatchTokens most tokens in one batch; 0 lets the backend choose

@@ -62,6 +62,14 @@ public interface MemoryLedger {
          */
         MemoryPlan plan();
 
+        /**
+         * Changes what is reserved.
+         *
+         * @param plan what the tenant needs from now on
+         * @throws io.embed4j.EmbedException if what it needs more does not fit; the reservation stays as it was
+         */
+        void resize(MemoryPlan plan);
+
         /** Gives the bytes back. */
         @Override
         void close();

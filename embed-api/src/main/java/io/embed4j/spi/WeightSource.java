@@ -45,4 +45,13 @@ public interface WeightSource {
                 .orElseThrow(() -> new ModelFormatException(
                         "The model has no weight for " + role + (role.perLayer() ? " of layer " + index : "") + "."));
     }
+
+    /**
+     * Returns how the weights are stored.
+     *
+     * @return the type of each
+     */
+    default WeightTypes types() {
+        return (role, index) -> get(role, index).type();
+    }
 }

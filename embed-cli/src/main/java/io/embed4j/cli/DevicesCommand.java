@@ -5,7 +5,10 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import io.embed4j.DeviceReport;
 import io.embed4j.EmbedderFactory;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.function.Supplier;
 import picocli.CommandLine.Command;
@@ -19,6 +22,12 @@ import picocli.CommandLine.Option;
         sortOptions = false,
         description = "Lists devices, the best usable one first; says why others cannot be used.")
 final class DevicesCommand implements Callable<Integer> {
+    private static final Map<String, String> LABELS = Map.of(
+            "computeCapability", "compute capability",
+            "cuda", "CUDA",
+            "cublas", "cuBLAS",
+            "instructionSets", "instruction sets");
+
     private final Supplier<EmbedderFactory> embedders;
     private final Terminal terminal;
 
@@ -56,8 +65,22 @@ final class DevicesCommand implements Callable<Integer> {
                     gibibytes(entry.freeBytes()),
                     gibibytes(entry.totalBytes()),
                     name.strip()));
+            for (String line : about(entry)) {
+                table.append(" ".repeat(idWidth + 2)).append(line).append(System.lineSeparator());
+            }
         }
         return table.toString();
+    }
+
+    private static List<String> about(DeviceReport.Entry entry) {
+        List<String> lines = new ArrayList<>();
+        for (Map.Entry<String, String> detail : entry.details().entrySet()) {
+            lines.add(LABELS.getOrDefault(detail.getKey(), detail.getKey()) + ": " + detail.getValue());
+        }
+        if (!entry.engine().isEmpty()) {
+            lines.add("engine: " + entry.engine());
+        }
+        return lines;
     }
 
     private static String toJson(DeviceReport report) {
@@ -71,6 +94,10 @@ final class DevicesCommand implements Callable<Integer> {
             device.addProperty("freeBytes", entry.freeBytes());
             device.addProperty("problem", entry.problem());
             device.addProperty("remedy", entry.remedy());
+            device.addProperty("engine", entry.engine());
+            JsonObject details = new JsonObject();
+            entry.details().forEach(details::addProperty);
+            device.add("details", details);
             devices.add(device);
         }
         return Terminal.toJson(devices);

@@ -37,15 +37,24 @@ final class LoadOptions {
             description = "Most tokens in one batch. Default: 0, the backend chooses.")
     private int maxBatchTokens;
 
+    @Option(
+            names = "--memory-margin",
+            paramLabel = "SHARE",
+            description =
+                    "Share of a device's free memory that stays free where device, precision or budget are chosen."
+                            + " Default: ${DEFAULT-VALUE}.")
+    private double memoryMargin = EmbedderOptions.DEFAULT_MEMORY_MARGIN;
+
     EmbedderOptions toEmbedderOptions() {
         try {
-            return new EmbedderOptions(model, device, precision, maxBatchTokens);
+            return new EmbedderOptions(model, device, precision, maxBatchTokens, memoryMargin);
         } catch (IllegalArgumentException e) {
             throw CliException.usage(String.valueOf(e.getMessage()));
         }
     }
 
-    private static final class PrecisionConverter implements ITypeConverter<Precision> {
+    /** Reads a precision. */
+    static final class PrecisionConverter implements ITypeConverter<Precision> {
         @Override
         public Precision convert(String text) {
             try {

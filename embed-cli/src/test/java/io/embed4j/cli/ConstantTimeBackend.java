@@ -22,6 +22,7 @@ import io.embed4j.spi.PackedBatch;
 import io.embed4j.spi.Submission;
 import io.embed4j.spi.VectorBlock;
 import io.embed4j.spi.WeightSource;
+import io.embed4j.spi.WeightTypes;
 import java.nio.FloatBuffer;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -80,7 +81,12 @@ public final class ConstantTimeBackend implements BackendProvider {
         }
 
         @Override
-        public MemoryPlan plan(EncoderSpec spec, WeightSource weights, EncoderOptions options) {
+        public int defaultBatchTokens(int maxTokensPerText) {
+            return maxTokensPerText;
+        }
+
+        @Override
+        public MemoryPlan plan(EncoderSpec spec, WeightTypes stored, EncoderOptions options) {
             return new MemoryPlan(0, 0, 0);
         }
 
@@ -91,7 +97,7 @@ public final class ConstantTimeBackend implements BackendProvider {
 
         @Override
         public IndexPlan planIndex(IndexSpec spec, int rows) {
-            throw new UnsupportedOperationException("only encodes");
+            return new IndexPlan(new MemoryPlan(0, 0, 0), 0);
         }
 
         @Override
@@ -114,6 +120,11 @@ public final class ConstantTimeBackend implements BackendProvider {
         @Override
         public Limits limits() {
             return new Limits(4096, Long.MAX_VALUE, 2);
+        }
+
+        @Override
+        public void resizeBudget(int maxBatchTokens) {
+            throw new UnsupportedOperationException("the command does not use it");
         }
 
         @Override

@@ -145,5 +145,10 @@ final class FakeEmbedder implements Embedder {
     }
 
     @Override
+    public void resizeBudget(int maxBatchTokens) {
+        throw new UnsupportedOperationException("the command does not use it");
+    }
+
+    @Override
     public void close() {}
 }

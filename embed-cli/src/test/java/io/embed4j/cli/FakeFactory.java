@@ -9,14 +9,20 @@ import io.embed4j.Embedder;
 import io.embed4j.EmbedderFactory;
 import io.embed4j.EmbedderOptions;
 import io.embed4j.FitReport;
+import io.embed4j.FitTable;
+import io.embed4j.GpuCard;
 import io.embed4j.HelpTopic;
 import io.embed4j.InstallationReport;
 import io.embed4j.InstallationReport.Check;
 import io.embed4j.InstallationReport.Status;
+import io.embed4j.Precision;
 import io.embed4j.VectorIndex;
+import io.embed4j.spec.DType;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
 
 /** Makes {@link FakeEmbedder}s and remembers what was asked for. */
 final class FakeFactory implements EmbedderFactory {
@@ -54,25 +60,68 @@ final class FakeFactory implements EmbedderFactory {
 
     @Override
     public FitReport fit(EmbedderOptions options) {
+        return report(options.model(), "cpu", options.precision());
+    }
+
+    private FitReport report(String model, String device, Precision precision) {
+        boolean planned = precision == Precision.INT4;
         return new FitReport(
-                options.model(),
-                "cpu",
-                options.precision(),
-                3L << 30,
-                1L << 30,
-                1L << 29,
+                model,
+                device,
+                precision,
+                planned,
+                1024,
+                new FitReport.Needs(3L << 30, 1L << 30, 1L << 29, 1L << 20, 1L << 25, 1L << 28),
                 8L << 30,
                 16L << 30,
                 verdict,
-                verdict == FitReport.Verdict.DOES_NOT_FIT ? 0 : 4096,
+                new FitReport.Room(
+                        verdict == FitReport.Verdict.DOES_NOT_FIT ? 0 : 4096, 512, Map.of(DType.FP32, 2_345_678L)),
+                planned ? null : new FitReport.Throughput(12_345, 128, "a formula"),
                 verdict == FitReport.Verdict.FITS ? "" : "Use fp16.");
+    }
+
+    @Override
+    public FitTable fitAll(EmbedderOptions options, List<GpuCard> cards) {
+        List<String> devices = cards.isEmpty()
+                ? List.of("cpu")
+                : cards.stream().map(GpuCard::name).toList();
+        return new FitTable(
+                devices.stream()
+                        .flatMap(device -> Stream.of(Precision.FP16, Precision.FP32, Precision.INT4)
+                                .map(precision -> report(options.model(), device, precision)))
+                        .toList(),
+                List.of("cuda:0: No driver found."));
+    }
+
+    @Override
+    public GpuCard gpuCard(String name) {
+        if (name.equals("nothing")) {
+            throw new IllegalArgumentException("The GPU \"nothing\" is not in the table.");
+        }
+        return new GpuCard(name, 12_000_000_000L, null, null, "8.6", "made up");
+    }
+
+    @Override
+    public List<GpuCard> gpuCards() {
+        return List.of(gpuCard("RTX 3060 12GB"));
     }
 
     @Override
     public DeviceReport detectDevices() {
         return new DeviceReport(List.of(
-                new DeviceReport.Entry("cpu", "Fake CPU", true, 16L << 30, 8L << 30, "", ""),
-                new DeviceReport.Entry("cuda", "", false, 0, 0, "No driver found.", "Install driver 570 or newer.")));
+                new DeviceReport.Entry(
+                        "cpu",
+                        "Fake CPU",
+                        true,
+                        16L << 30,
+                        8L << 30,
+                        "",
+                        "",
+                        "an engine",
+                        Map.of("instructionSets", "avx2 fma")),
+                new DeviceReport.Entry(
+                        "cuda", "", false, 0, 0, "No driver found.", "Install driver 570 or newer.", "", Map.of())));
     }
 
     @Override

@@ -46,13 +46,16 @@ class MainTest {
                 "BF16",
                 "--max-batch-tokens",
                 "99",
+                "--memory-margin",
+                "0.25",
                 "--prompt",
                 "query: ",
                 "--dimension",
                 "3",
                 "text");
 
-        assertThat(run.factory().opened).containsExactly(new EmbedderOptions("models/e5", "cpu", Precision.BF16, 99));
+        assertThat(run.factory().opened)
+                .containsExactly(new EmbedderOptions("models/e5", "cpu", Precision.BF16, 99, 0.25));
         assertVector(
                 run.out(),
                 FakeEmbedder.vector(
@@ -191,6 +194,8 @@ class MainTest {
                 .containsExactly(
                         "DEVICE        FREE       TOTAL  NAME",
                         "cpu        8.0 GiB    16.0 GiB  Fake CPU",
+                        "        instruction sets: avx2 fma",
+                        "        engine: an engine",
                         "cuda             -           -  not usable: No driver found. Install driver 570 or newer.");
     }
 
@@ -206,21 +211,47 @@ class MainTest {
         assertThat(cpu.get("freeBytes").getAsLong()).isEqualTo(8L << 30);
         assertThat(devices.get(1).getAsJsonObject().get("remedy").getAsString())
                 .isEqualTo("Install driver 570 or newer.");
+        assertThat(cpu.get("engine").getAsString()).isEqualTo("an engine");
+        assertThat(cpu.getAsJsonObject("details").get("instructionSets").getAsString())
+                .isEqualTo("avx2 fma");
     }
 
     @Test
     void saysWhetherAModelFits() {
-        assertThat(Run.of("fit", "--model", "m", "-p", "fp16").outLines())
-                .containsExactly(
-                        "m in fp16 needs 4.5 GiB (weights 3.0, activations 1.0, workspace 0.50);"
-                                + " cpu has 8.0 GiB free of 16.0.",
-                        "It fits. Largest --max-batch-tokens that fits: 4096.");
+        Run run = Run.of("fit", "--model", "m", "-p", "fp16");
+        assertThat(run.exitCode()).isZero();
+        assertThat(run.outLines())
+                .startsWith(
+                        "m on cpu: 8.0 GiB free of 16.0",
+                        "PRECISION  WEIGHTS  ACTIVATIONS  WORKSPACE  STAGING  NEEDED  BUDGET  LARGEST  LONGEST TEXT"
+                                + "  TOKENS/S  INDEX VECTORS  VERDICT",
+                        "fp16           3.0          1.0       0.50     0.00     4.5    1024     4096           512"
+                                + "   <= 12 k  2.3 M fp32     FITS")
+                .contains(
+                        "TOKENS/S is an estimate from published data, not a measurement: a formula.",
+                        "cuda:0: No driver found.");
 
         FakeFactory full = new FakeFactory();
         full.verdict = FitReport.Verdict.DOES_NOT_FIT;
         Run refused = Run.with(full, "", "fit");
         assertThat(refused.exitCode()).isEqualTo(1);
-        assertThat(refused.out()).contains("Use fp16.").endsWith("It does not fit.\n");
+        assertThat(refused.out())
+                .contains("DOES NOT FIT: Use fp16.", "int4*", "* computed only: this version does not run");
+    }
+
+    @Test
+    void saysWhetherModelsFitCardsThatAreNotHere() {
+        Run run = Run.of("fit", "-m", "a", "-m", "b", "--gpu", "T4", "--gpu", "L4", "--markdown");
+        assertThat(run.outLines())
+                .containsExactly(
+                        "| model | T4 | L4 |",
+                        "|---|---|---|",
+                        "| a | fp16 4.5 GiB, <= 12 k tokens/s | fp16 4.5 GiB, <= 12 k tokens/s |",
+                        "| b | fp16 4.5 GiB, <= 12 k tokens/s | fp16 4.5 GiB, <= 12 k tokens/s |");
+        assertThat(Run.of("fit", "--gpu", "nothing").exitCode()).isEqualTo(2);
+        assertThat(Run.of("fit", "--gpu", "T4", "-d", "cpu").errLines())
+                .containsExactly("embed: --device and --gpu do not go together: a card of --gpu need not be here.");
+        assertThat(Run.of("fit", "--json", "--markdown").exitCode()).isEqualTo(2);
     }
 
     @Test
@@ -229,13 +260,20 @@ class MainTest {
         full.verdict = FitReport.Verdict.FITS_WITH_REMEDY;
         Run run = Run.with(full, "", "fit", "--json");
 
-        JsonObject fit = JsonParser.parseString(run.out()).getAsJsonObject();
+        JsonObject table = JsonParser.parseString(run.out()).getAsJsonObject();
         assertThat(run.exitCode()).isEqualTo(1);
+        assertThat(table.getAsJsonArray("reports")).hasSize(3);
+        JsonObject fit = table.getAsJsonArray("reports").get(1).getAsJsonObject();
         assertThat(fit.get("verdict").getAsString()).isEqualTo("fits_with_remedy");
-        assertThat(fit.get("neededBytes").getAsLong()).isEqualTo(9L << 29);
+        assertThat(fit.get("neededBytes").getAsLong()).isEqualTo((9L << 29) + (1 << 20));
         assertThat(fit.get("precision").getAsString()).isEqualTo("fp32");
+        assertThat(fit.get("planned").getAsBoolean()).isFalse();
         assertThat(fit.get("largestTokenBudget").getAsInt()).isEqualTo(4096);
         assertThat(fit.get("remedy").getAsString()).isEqualTo("Use fp16.");
+        assertThat(fit.getAsJsonObject("estimate").get("tokensPerSecond").getAsLong())
+                .isEqualTo(12_345);
+        assertThat(fit.getAsJsonObject("indexRows").get("fp32").getAsLong()).isEqualTo(2_345_678);
+        assertThat(table.getAsJsonArray("notes")).hasSize(1);
     }
 
     @Test

@@ -7,19 +7,20 @@ import io.embed4j.Embedder;
 import io.embed4j.EmbedderFactory;
 import io.embed4j.EmbedderOptions;
 import io.embed4j.FitReport;
-import io.embed4j.HelpTopic;
+import io.embed4j.FitTable;
+import io.embed4j.GpuCard;
 import io.embed4j.InstallationReport;
 import io.embed4j.Precision;
-import io.embed4j.UnsupportedModelException;
 import io.embed4j.VectorIndex;
 import io.embed4j.core.device.Backends;
-import io.embed4j.core.device.FitPlanner;
 import io.embed4j.core.device.OpenDevices;
 import io.embed4j.core.doctor.Doctor;
+import io.embed4j.core.fit.GpuCards;
 import io.embed4j.core.index.CosineIndex;
 import io.embed4j.core.index.IndexFile;
 import io.embed4j.core.model.ModelDefinition;
 import io.embed4j.core.model.ModelLoader;
+import io.embed4j.core.model.ModelOutline;
 import io.embed4j.core.pipeline.DefaultEmbedder;
 import io.embed4j.core.text.TextTokenizer;
 import io.embed4j.spi.Device;
@@ -41,11 +42,12 @@ public final class CoreEmbedderFactory implements EmbedderFactory {
     @Override
     public Embedder open(EmbedderOptions options, DownloadListener downloads) {
         ModelDefinition model = ModelLoader.load(options.model(), downloads);
-        OpenDevices.Lease lease = lease(options.device());
+        ChosenDevice chosen =
+                ChosenDevice.choose(Backends.find(), model.outline(), options).requireFitting();
         TextTokenizer tokenizer = null;
         try {
-            Device device = lease.device();
-            EncoderOptions encoderOptions = encoderOptions(options, model, device);
+            Device device = chosen.lease().device();
+            EncoderOptions encoderOptions = chosen.options();
             tokenizer = TextTokenizer.load(model.tokenizerFile(), model.maxTokens(), model.lowerCase());
             if (encoderOptions.precision() == Precision.INT8) {
                 encoderOptions = encoderOptions.withSampleRows(
@@ -53,12 +55,17 @@ public final class CoreEmbedderFactory implements EmbedderFactory {
             }
             Encoder encoder = device.load(model.spec(), model.weights(), encoderOptions);
             return new DefaultEmbedder(
-                    model, device.info(), encoderOptions.precision(), tokenizer, encoder, lease.release());
+                    model,
+                    device.info(),
+                    encoderOptions.precision(),
+                    tokenizer,
+                    encoder,
+                    chosen.lease().release());
         } catch (RuntimeException | Error e) {
             if (tokenizer != null) {
                 tokenizer.close();
             }
-            lease.close();
+            chosen.close();
             throw e;
         }
     }
@@ -75,11 +82,28 @@ public final class CoreEmbedderFactory implements EmbedderFactory {
 
     @Override
     public FitReport fit(EmbedderOptions options) {
-        ModelDefinition model = ModelLoader.load(options.model());
-        try (OpenDevices.Lease lease = lease(options.device())) {
-            return FitPlanner.report(
-                    model.spec(), model.weights(), lease.device(), encoderOptions(options, model, lease.device()));
+        ModelOutline model = ModelLoader.outline(options.model());
+        try (ChosenDevice chosen = ChosenDevice.choose(Backends.find(), model, options)) {
+            return chosen.report();
         }
+    }
+
+    @Override
+    public FitTable fitAll(EmbedderOptions options, List<GpuCard> cards) {
+        FitSurvey survey = new FitSurvey(ModelLoader.outline(options.model()), options.maxBatchTokens());
+        return cards.isEmpty()
+                ? survey.ofDevices(Backends.find(), options.device())
+                : survey.ofCards(Backends.find(), cards);
+    }
+
+    @Override
+    public GpuCard gpuCard(String name) {
+        return GpuCards.named(name);
+    }
+
+    @Override
+    public List<GpuCard> gpuCards() {
+        return GpuCards.all();
     }
 
     @Override
@@ -122,33 +146,5 @@ public final class CoreEmbedderFactory implements EmbedderFactory {
         Backends backends = Backends.find();
         DeviceId id = backends.resolve(device);
         return OpenDevices.lease(backends.provider(id), id);
-    }
-
-    private static EncoderOptions encoderOptions(EmbedderOptions options, ModelDefinition model, Device device) {
-        return new EncoderOptions(
-                model.name(),
-                precision(options.precision(), model, device),
-                model.maxTokens(),
-                options.maxBatchTokens(),
-                List.of());
-    }
-
-    /** AUTO is the device's best precision that the model bears; a named one is kept or refused. */
-    private static Precision precision(Precision wanted, ModelDefinition model, Device device) {
-        List<Precision> offered = device.precisions();
-        if (wanted == Precision.AUTO) {
-            boolean overflows = model.spec().overflowsFp16();
-            return offered.stream()
-                    .filter(precision -> !(overflows && precision == Precision.FP16))
-                    .findFirst()
-                    .orElseThrow();
-        }
-        if (!offered.contains(wanted)) {
-            throw new UnsupportedModelException(
-                    HelpTopic.PRECISION,
-                    "The device " + device.info().id() + " does not offer the precision " + wanted + ". It offers "
-                            + offered + ".");
-        }
-        return wanted;
     }
 }

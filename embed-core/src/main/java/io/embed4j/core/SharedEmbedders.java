@@ -103,6 +103,11 @@ final class SharedEmbedders {
         }
 
         @Override
+        public void resizeBudget(int maxBatchTokens) {
+            shared().resizeBudget(maxBatchTokens);
+        }
+
+        @Override
         public void close() {
             if (open.compareAndSet(true, false)) {
                 release(options);

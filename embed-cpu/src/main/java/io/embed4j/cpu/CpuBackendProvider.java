@@ -7,7 +7,9 @@ import io.embed4j.spi.BackendProvider;
 import io.embed4j.spi.Device;
 import io.embed4j.spi.DeviceId;
 import io.embed4j.spi.DeviceProbe;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /** Offers the one CPU. */
 public final class CpuBackendProvider implements BackendProvider {
@@ -41,13 +43,22 @@ public final class CpuBackendProvider implements BackendProvider {
         return new CpuDevice(info());
     }
 
+    private static Map<String, String> details() {
+        Map<String, String> details = new LinkedHashMap<>();
+        details.put("cores", Integer.toString(Runtime.getRuntime().availableProcessors()));
+        details.put("architecture", System.getProperty("os.arch"));
+        details.put("instructionSets", String.join(" ", InstructionSet.thatMatter()));
+        return details;
+    }
+
     private static DeviceInfo info() {
         return new DeviceInfo(
                 DeviceId.CPU.toString(),
                 DeviceId.CPU.backend(),
-                Runtime.getRuntime().availableProcessors() + " cores, " + System.getProperty("os.arch"),
+                InstructionSet.processorName(),
                 OnnxRuntime.description(),
                 HostMemory.totalBytes(),
-                HostMemory.freeBytes());
+                HostMemory.freeBytes(),
+                details());
     }
 }

@@ -5,6 +5,7 @@ import io.embed4j.DeviceInfo;
 import io.embed4j.Precision;
 import io.embed4j.UnsupportedModelException;
 import io.embed4j.core.device.LiveMemoryLedger;
+import io.embed4j.core.fit.FitPlanner;
 import io.embed4j.cpu.graph.EncoderGraph;
 import io.embed4j.spec.DType;
 import io.embed4j.spec.EncoderSpec;
@@ -18,6 +19,7 @@ import io.embed4j.spi.IndexSpec;
 import io.embed4j.spi.MemoryLedger;
 import io.embed4j.spi.MemoryPlan;
 import io.embed4j.spi.WeightSource;
+import io.embed4j.spi.WeightTypes;
 import java.util.List;
 
 /** The machine's CPU. */
@@ -45,6 +47,11 @@ final class CpuDevice implements Device {
         return List.of(Precision.FP32, Precision.INT8);
     }
 
+    @Override
+    public int defaultBatchTokens(int maxTokensPerText) {
+        return CpuEncoder.defaultBatchTokens(maxTokensPerText);
+    }
+
     /**
      * {@inheritDoc}
      *
@@ -53,7 +60,7 @@ final class CpuDevice implements Device {
      * alive at once in a layer, for every batch that may be under way.
      */
     @Override
-    public MemoryPlan plan(EncoderSpec spec, WeightSource weights, EncoderOptions options) {
+    public MemoryPlan plan(EncoderSpec spec, WeightTypes stored, EncoderOptions options) {
         EncoderGraph.requireSupported(spec);
         requirePrecision(options.precision());
         DType linear = options.precision() == Precision.INT8 ? DType.INT8 : DType.FP32;
@@ -84,10 +91,14 @@ final class CpuDevice implements Device {
 
     @Override
     public Encoder load(EncoderSpec spec, WeightSource weights, EncoderOptions options) {
-        MemoryPlan plan = plan(spec, weights, options);
+        MemoryPlan plan = plan(spec, weights.types(), options);
         MemoryLedger.Reservation reservation = memory.reserve(options.tenant(), plan);
         try {
-            return new CpuEncoder(spec, weights, options, reservation);
+            return new CpuEncoder(spec, weights, options, reservation, changed -> {
+                long free = memory.freeBytes() + reservation.plan().totalBytes();
+                new FitPlanner(spec, weights.types(), this, free).requireFitting(changed);
+                reservation.resize(plan(spec, weights.types(), changed));
+            });
         } catch (RuntimeException | Error e) {
             reservation.close();
             throw e;

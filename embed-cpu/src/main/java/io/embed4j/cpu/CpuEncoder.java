@@ -40,6 +40,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.function.Consumer;
 
 /**
  * One encoder on the CPU: as many worker threads as cores, each running whole batches on one shared session, so that
@@ -59,7 +60,8 @@ final class CpuEncoder implements Encoder {
 
     private final EncoderSpec spec;
     private final WeightSource weights;
-    private final Limits limits;
+    private final EncoderOptions options;
+    private final Consumer<EncoderOptions> account;
     private final Path folder;
     private final Optional<Quantization> quantization;
     private final PoolingHead head;
@@ -71,13 +73,28 @@ final class CpuEncoder implements Encoder {
     /** Held for reading while a batch runs on its caller's thread, for writing while the sessions are freed. */
     private final ReadWriteLock life = new ReentrantReadWriteLock();
 
+    private volatile Limits limits;
+
     private boolean closed;
 
     private record SessionKey(List<Integer> outputLayers, Rows rows) {}
 
-    CpuEncoder(EncoderSpec spec, WeightSource weights, EncoderOptions options, MemoryLedger.Reservation reservation) {
+    /**
+     * Loads an encoder.
+     *
+     * @param reservation given back at the end
+     * @param account enters other options into the device's account, or refuses
+     */
+    CpuEncoder(
+            EncoderSpec spec,
+            WeightSource weights,
+            EncoderOptions options,
+            MemoryLedger.Reservation reservation,
+            Consumer<EncoderOptions> account) {
         this.spec = spec;
         this.weights = weights;
+        this.options = options;
+        this.account = account;
         this.limits = limits(spec, options);
         this.folder = commonFolder(spec, weights);
         this.quantization = options.precision() == Precision.INT8
@@ -93,11 +110,16 @@ final class CpuEncoder implements Encoder {
         });
     }
 
+    /** The token budget where the user sets none. */
+    static int defaultBatchTokens(int maxTokensPerText) {
+        return Math.max(DEFAULT_BATCH_TOKENS, maxTokensPerText);
+    }
+
     static Limits limits(EncoderSpec spec, EncoderOptions options) {
         int heads = spec.layers().get(0).attention().heads();
         int tokens = options.maxBatchTokens() > 0
                 ? options.maxBatchTokens()
-                : Math.max(DEFAULT_BATCH_TOKENS, options.maxTokensPerText());
+                : defaultBatchTokens(options.maxTokensPerText());
         long pairs = Math.max(
                 MAX_SCORE_BYTES / DType.FP32.bytes() / heads,
                 (long) options.maxTokensPerText() * options.maxTokensPerText());
@@ -108,6 +130,25 @@ final class CpuEncoder implements Encoder {
     @Override
     public Limits limits() {
         return limits;
+    }
+
+    /** New sessions, because ONNX Runtime keeps what the old ones have taken for their largest batches. */
+    @Override
+    public void resizeBudget(int maxBatchTokens) {
+        EncoderOptions changed = options.withMaxBatchTokens(maxBatchTokens);
+        life.writeLock().lock();
+        try {
+            if (closed) {
+                throw new EmbedderClosedException("The encoder is closed.");
+            }
+            account.accept(changed);
+            limits = limits(spec, changed);
+            sessions.values().forEach(EncoderSession::close);
+            sessions.clear();
+            session(lastLayer(), Rows.ANY);
+        } finally {
+            life.writeLock().unlock();
+        }
     }
 
     @Override

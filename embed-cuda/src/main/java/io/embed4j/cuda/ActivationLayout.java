@@ -46,6 +46,7 @@ final class ActivationLayout {
     private final long out;
     private final long[] inputs = new long[SLOTS];
     private final long[] outputs = new long[SLOTS];
+    private final long stagingBytes;
     private final long bytes;
 
     ActivationLayout(EncoderSpec spec, List<LayerWidths> layers, DType type, int maxTokens) {
@@ -71,11 +72,13 @@ final class ActivationLayout {
         wide = arena.reserve(wideBytes);
         mixed = arena.reserve(column * Math.max(attended, outWidth));
         out = arena.reserve(column * outWidth);
+        long withoutStaging = arena.bytes();
         for (int slot = 0; slot < SLOTS; slot++) {
             inputs[slot] = arena.reserve(BatchInputs.bytes(maxTokens));
             outputs[slot] = arena.reserve((long) outputFloats * Float.BYTES);
         }
         bytes = arena.bytes();
+        stagingBytes = bytes - withoutStaging;
     }
 
     /** All pooling modes beside each other, which any call may ask for, or the widest of the head's modules. */
@@ -129,6 +132,11 @@ final class ActivationLayout {
 
     long outputs(int slot) {
         return outputs[slot];
+    }
+
+    /** How much of it is inputs and outputs. */
+    long stagingBytes() {
+        return stagingBytes;
     }
 
     long bytes() {

@@ -3,17 +3,20 @@ package io.embed4j.cuda;
 
 import io.embed4j.DeviceInfo;
 import io.embed4j.DeviceUnavailableException;
+import io.embed4j.GpuCard;
 import io.embed4j.cuda.natives.CudaLibraries;
 import io.embed4j.cuda.natives.CudaProbe;
 import io.embed4j.spi.BackendProvider;
 import io.embed4j.spi.Device;
 import io.embed4j.spi.DeviceId;
+import io.embed4j.spi.DevicePlanner;
 import io.embed4j.spi.DeviceProbe;
 import java.util.List;
+import java.util.Optional;
 
 /** The NVIDIA GPUs of this machine. */
 public final class CudaBackendProvider implements BackendProvider {
-    private static final String NAME = "cuda";
+    static final String NAME = "cuda";
 
     /** For {@link java.util.ServiceLoader}. */
     public CudaBackendProvider() {}
@@ -31,6 +34,11 @@ public final class CudaBackendProvider implements BackendProvider {
     @Override
     public List<DeviceProbe> probe() {
         return CudaProbe.devices();
+    }
+
+    @Override
+    public Optional<DevicePlanner> planner(GpuCard card) {
+        return Optional.of(CudaPlanner.of(card));
     }
 
     @Override

@@ -7,15 +7,13 @@ import io.embed4j.FitReport;
 import io.embed4j.OutOfDeviceMemoryException;
 import io.embed4j.Precision;
 import io.embed4j.UnsupportedModelException;
-import io.embed4j.core.device.FitPlanner;
 import io.embed4j.core.device.LiveMemoryLedger;
+import io.embed4j.core.fit.FitPlanner;
 import io.embed4j.cuda.driver.CudaContext;
 import io.embed4j.cuda.driver.CudaException;
 import io.embed4j.cuda.driver.KernelModule;
 import io.embed4j.cuda.natives.CudaLibraries;
 import io.embed4j.spec.EncoderSpec;
-import io.embed4j.spec.HeadModule;
-import io.embed4j.spec.RopeScaling;
 import io.embed4j.spi.Device;
 import io.embed4j.spi.Encoder;
 import io.embed4j.spi.EncoderOptions;
@@ -25,6 +23,7 @@ import io.embed4j.spi.IndexSpec;
 import io.embed4j.spi.MemoryLedger;
 import io.embed4j.spi.MemoryPlan;
 import io.embed4j.spi.WeightSource;
+import io.embed4j.spi.WeightTypes;
 import java.util.List;
 import java.util.Objects;
 import org.slf4j.Logger;
@@ -34,15 +33,13 @@ import org.slf4j.LoggerFactory;
 final class CudaDevice implements Device {
     private static final Logger LOG = LoggerFactory.getLogger(CudaDevice.class);
 
-    /** Tensor cores multiply bf16 from here on. */
-    private static final int FIRST_WITH_BF16 = 80;
-
     private final DeviceInfo info;
     private final CudaContext context;
     private final int computeCapability;
     private final Resources resources;
     private final KernelModule module;
     private final MemoryLedger memory;
+    private final CudaPlanner planner;
 
     private CudaDevice(DeviceInfo info, CudaContext context, Resources resources, KernelModule module) {
         this.info = info;
@@ -50,7 +47,8 @@ final class CudaDevice implements Device {
         this.computeCapability = context.computeCapability();
         this.resources = resources;
         this.module = module;
-        this.memory = new LiveMemoryLedger(info.id(), context.totalBytes(), this::freeBytes);
+        this.memory = new LiveMemoryLedger(info.id(), context.totalBytes(), this::askForFreeBytes);
+        this.planner = new CudaPlanner(info, computeCapability, context.totalBytes(), this::askForFreeBytes);
     }
 
     /**
@@ -106,80 +104,125 @@ final class CudaDevice implements Device {
         return memory;
     }
 
-    private long freeBytes() {
+    private long askForFreeBytes() {
         context.makeCurrent();
         return context.freeBytes();
     }
 
     @Override
-    public List<Precision> precisions() {
-        return computeCapability >= FIRST_WITH_BF16
-                ? List.of(Precision.FP16, Precision.BF16, Precision.FP32)
-                : List.of(Precision.FP16, Precision.FP32);
+    public long processBytes() {
+        return planner.processBytes();
     }
 
     @Override
-    public MemoryPlan plan(EncoderSpec spec, WeightSource weights, EncoderOptions options) {
-        requireSupported(spec, options.precision());
-        return arena(spec, options).memoryPlan();
+    public long graphBytes(EncoderSpec spec) {
+        return planner.graphBytes(spec);
     }
 
-    private EncoderArena arena(EncoderSpec spec, EncoderOptions options) {
-        return EncoderArena.plan(spec, options, computeCapability);
+    @Override
+    public List<Precision> precisions() {
+        return planner.precisions();
     }
 
-    private void requireSupported(EncoderSpec spec, Precision precision) {
-        if (!precisions().contains(precision)) {
-            throw new UnsupportedModelException("The device " + info.id() + " does not offer the precision " + precision
-                    + ". It offers " + precisions() + ".");
-        }
-        if (precision == Precision.FP16 && spec.overflowsFp16()) {
-            throw new UnsupportedModelException(
-                    "The activations of this model's family overflow fp16. Use bf16, or fp32.");
-        }
-        boolean scaled = spec.layers().stream()
-                .flatMap(layer -> layer.attention().rotary().stream())
-                .anyMatch(rotary -> !(rotary.scaling() instanceof RopeScaling.None));
-        if (scaled) {
-            throw new UnsupportedModelException(
-                    "The CUDA backend of this version does not run models with scaled rotary positions.");
-        }
-        for (int i = 1; i < spec.head().size(); i++) {
-            if (spec.head().get(i) instanceof HeadModule.LayerNorm
-                    && spec.head().get(i - 1) instanceof HeadModule.Normalize) {
-                throw new UnsupportedModelException(
-                        "The CUDA backend of this version does not run models with LayerNorm behind Normalize.");
-            }
-        }
+    @Override
+    public List<Precision> plannedPrecisions() {
+        return planner.plannedPrecisions();
+    }
+
+    @Override
+    public int defaultBatchTokens(int maxTokensPerText) {
+        return planner.defaultBatchTokens(maxTokensPerText);
+    }
+
+    @Override
+    public MemoryPlan plan(EncoderSpec spec, WeightTypes stored, EncoderOptions options) {
+        return planner.plan(spec, stored, options);
     }
 
     @Override
     public Encoder load(EncoderSpec spec, WeightSource weights, EncoderOptions options) {
-        FitReport report = FitPlanner.report(spec, weights, this, options);
-        if (report.neededBytes() > report.freeBytes()) {
-            throw new OutOfDeviceMemoryException(report);
-        }
-        EncoderArena arena = arena(spec, options);
+        new FitPlanner(spec, weights.types(), this).requireFitting(options);
+        EncoderArena arena = planner.arena(spec, options);
         MemoryLedger.Reservation reservation = memory.reserve(options.tenant(), arena.memoryPlan());
         try {
             context.makeCurrent();
             EncoderEngine engine = new EncoderEngine(context, module, computeCapability, spec, weights, arena);
-            return new CudaEncoder(
-                    context,
-                    options.tenant(),
-                    arena.activations().maxTokens(),
-                    engine,
-                    () -> FitPlanner.report(spec, weights, this, options),
-                    reservation);
+            return new CudaEncoder(context, new ResizableArena(spec, weights, options, arena, reservation), engine);
         } catch (CudaException e) {
             reservation.close();
             if (e.isOutOfMemory()) {
-                throw new OutOfDeviceMemoryException(FitPlanner.report(spec, weights, this, options), e);
+                throw new OutOfDeviceMemoryException(report(spec, weights, options), e);
             }
             throw e;
         } catch (RuntimeException | Error e) {
             reservation.close();
             throw e;
+        }
+    }
+
+    private FitReport report(EncoderSpec spec, WeightSource weights, EncoderOptions options) {
+        return new FitPlanner(spec, weights.types(), this).report(options);
+    }
+
+    /** An encoder's memory in the device's account, whose budget may change. */
+    final class ResizableArena implements CudaEncoder.Account {
+        private final EncoderSpec spec;
+        private final WeightSource weights;
+        private final MemoryLedger.Reservation reservation;
+        private EncoderOptions options;
+        private EncoderArena arena;
+
+        ResizableArena(
+                EncoderSpec spec,
+                WeightSource weights,
+                EncoderOptions options,
+                EncoderArena arena,
+                MemoryLedger.Reservation reservation) {
+            this.spec = spec;
+            this.weights = weights;
+            this.options = options;
+            this.arena = arena;
+            this.reservation = reservation;
+        }
+
+        @Override
+        public String tenant() {
+            return options.tenant();
+        }
+
+        @Override
+        public int maxTokens() {
+            return arena.activations().maxTokens();
+        }
+
+        @Override
+        public FitReport report() {
+            return CudaDevice.this.report(spec, weights, options);
+        }
+
+        @Override
+        public void resize(int maxBatchTokens, EncoderEngine engine) {
+            EncoderOptions changed = options.withMaxBatchTokens(maxBatchTokens);
+            long free = memory.freeBytes() + reservation.plan().totalBytes();
+            new FitPlanner(spec, weights.types(), CudaDevice.this, free).requireFitting(changed);
+            EncoderArena other = planner.arena(spec, changed);
+            reservation.resize(other.memoryPlan());
+            try {
+                engine.resize(arena, other);
+            } catch (CudaException e) {
+                reservation.resize(arena.memoryPlan());
+                if (engine.isUsable() && e.isOutOfMemory()) {
+                    throw new OutOfDeviceMemoryException(CudaDevice.this.report(spec, weights, changed), e);
+                }
+                throw e;
+            }
+            options = changed;
+            arena = other;
+        }
+
+        @Override
+        public void close() {
+            reservation.close();
         }
     }
 

@@ -8,7 +8,6 @@ import io.embed4j.OutOfDeviceMemoryException;
 import io.embed4j.cuda.driver.CudaContext;
 import io.embed4j.cuda.driver.CudaException;
 import io.embed4j.spi.Encoder;
-import io.embed4j.spi.MemoryLedger;
 import io.embed4j.spi.OutputRequest;
 import io.embed4j.spi.PackedBatch;
 import io.embed4j.spi.Submission;
@@ -20,7 +19,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
-import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -42,13 +40,13 @@ final class CudaEncoder implements Encoder {
     private static final int CONCURRENT_BATCHES = ActivationLayout.SLOTS + 1;
 
     private final CudaContext context;
+    private final Account account;
     private final String tenant;
-    private final Limits limits;
     private final EncoderEngine engine;
-    private final Supplier<FitReport> fit;
-    private final MemoryLedger.Reservation reservation;
     private final Thread finisher;
     private final CountDownLatch ended = new CountDownLatch(1);
+
+    private volatile Limits limits;
 
     // Guarded by this.
     private final Deque<Task> waiting = new ArrayDeque<>();
@@ -66,19 +64,35 @@ final class CudaEncoder implements Encoder {
      */
     record Task(PackedBatch batch, OutputRequest request, CompletableFuture<VectorBlock> result) {}
 
-    CudaEncoder(
-            CudaContext context,
-            String tenant,
-            int maxTokens,
-            EncoderEngine engine,
-            Supplier<FitReport> fit,
-            MemoryLedger.Reservation reservation) {
+    /** The encoder's memory in the device's account. */
+    interface Account extends AutoCloseable {
+        /** The encoder's name in it. */
+        String tenant();
+
+        /** Most tokens in one batch. */
+        int maxTokens();
+
+        /** What is needed and what is there. */
+        FitReport report();
+
+        /**
+         * Changes the budget, and with it the engine's memory.
+         *
+         * @throws OutOfDeviceMemoryException if it does not fit; then all is as before
+         * @throws CudaException if the device fails
+         */
+        void resize(int maxBatchTokens, EncoderEngine engine);
+
+        @Override
+        void close();
+    }
+
+    CudaEncoder(CudaContext context, Account account, EncoderEngine engine) {
         this.context = context;
-        this.tenant = tenant;
+        this.account = account;
+        this.tenant = account.tenant();
         this.engine = engine;
-        this.fit = fit;
-        this.reservation = reservation;
-        this.limits = new Limits(maxTokens, Long.MAX_VALUE, CONCURRENT_BATCHES);
+        this.limits = limitsOf(account);
         for (int slot = 0; slot < ActivationLayout.SLOTS; slot++) {
             freeSlots.add(slot);
         }
@@ -87,9 +101,46 @@ final class CudaEncoder implements Encoder {
         finisher.start();
     }
 
+    private static Limits limitsOf(Account account) {
+        return new Limits(account.maxTokens(), Long.MAX_VALUE, CONCURRENT_BATCHES);
+    }
+
     @Override
     public Limits limits() {
         return limits;
+    }
+
+    @Override
+    public synchronized void resizeBudget(int maxBatchTokens) {
+        if (closed) {
+            throw new EmbedderClosedException("The encoder is closed.");
+        }
+        if (lost != null) {
+            throw lost;
+        }
+        if (!running.isEmpty() || !waiting.isEmpty()) {
+            throw new IllegalStateException("The budget cannot change while batches are under way.");
+        }
+        context.makeCurrent();
+        try {
+            account.resize(maxBatchTokens, engine);
+        } catch (CudaException e) {
+            if (!engine.isUsable() || e.isSticky()) {
+                lost = lost(e);
+                throw lost;
+            }
+            throw new EmbedException("The budget of " + tenant + " could not be changed: " + e.getMessage(), e);
+        }
+        limits = limitsOf(account);
+    }
+
+    private EmbedException lost(CudaException failure) {
+        EmbedException message = new EmbedException(
+                context + " was lost while " + tenant + " ran on it: " + failure.getMessage()
+                        + " Close this embedder and build a new one; if that fails too, restart the process.",
+                failure);
+        LOG.error("{}", message.getMessage());
+        return message;
     }
 
     @Override
@@ -153,15 +204,11 @@ final class CudaEncoder implements Encoder {
             return lost;
         }
         if (failure instanceof CudaException cuda && cuda.isSticky()) {
-            lost = new EmbedException(
-                    context + " was lost while " + tenant + " ran on it: " + cuda.getMessage()
-                            + " Close this embedder and build a new one; if that fails too, restart the process.",
-                    cuda);
-            LOG.error("{}", lost.getMessage());
+            lost = lost(cuda);
             return lost;
         }
         if (failure instanceof CudaException cuda && cuda.isOutOfMemory()) {
-            return new OutOfDeviceMemoryException(fit.get(), cuda);
+            return new OutOfDeviceMemoryException(account.report(), cuda);
         }
         return failure instanceof EmbedException || failure instanceof Error
                 ? failure
@@ -177,7 +224,7 @@ final class CudaEncoder implements Encoder {
             }
         } finally {
             engine.close();
-            reservation.close();
+            account.close();
             ended.countDown();
         }
     }

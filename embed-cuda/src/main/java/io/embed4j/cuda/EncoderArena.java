@@ -8,12 +8,13 @@ import io.embed4j.spi.EncoderOptions;
 import io.embed4j.spi.MemoryPlan;
 
 /**
- * The memory of one encoder, planned: the arithmetic behind the fit report and behind the one allocation that the
- * encoder makes. What is planned is what is allocated, to the byte.
+ * The memory of one encoder, planned: the arithmetic behind the fit report and behind the two allocations that the
+ * encoder makes, one for its weights and one for everything that goes with the token budget. What is planned is what is
+ * allocated, to the byte.
  *
  * @param type storage type S
- * @param weights where weights lie, from the beginning of the allocation
- * @param activations where activations lie, behind the weights
+ * @param weights where weights lie in their allocation
+ * @param activations where activations lie in theirs
  * @param cublasBytes workspace of cuBLAS, behind the activations
  */
 record EncoderArena(DType type, WeightLayout weights, ActivationLayout activations, long cublasBytes) {
@@ -48,12 +49,17 @@ record EncoderArena(DType type, WeightLayout weights, ActivationLayout activatio
         WeightLayout weights = new WeightLayout(spec, type);
         int maxTokens = options.maxBatchTokens() > 0
                 ? options.maxBatchTokens()
-                : Math.max(DEFAULT_BATCH_TOKENS, options.maxTokensPerText());
+                : defaultBatchTokens(options.maxTokensPerText());
         return new EncoderArena(
                 type,
                 weights,
                 new ActivationLayout(spec, weights.layers(), type, maxTokens),
                 computeCapability >= HOPPER ? CUBLAS_BYTES_HOPPER : CUBLAS_BYTES);
+    }
+
+    /** The token budget where the user sets none. */
+    static int defaultBatchTokens(int maxTokensPerText) {
+        return Math.max(DEFAULT_BATCH_TOKENS, maxTokensPerText);
     }
 
     private static DType storage(Precision precision) {
@@ -65,20 +71,27 @@ record EncoderArena(DType type, WeightLayout weights, ActivationLayout activatio
         };
     }
 
-    /** Offset of the activations in the allocation. */
-    long activationOffset() {
-        return weights.bytes();
+    /** What is allocated for weights. */
+    long weightAllocation() {
+        return ArenaLayout.roundUp(weights.bytes(), GRANULE);
     }
 
-    /** Offset of cuBLAS's workspace in the allocation. */
+    /** What is allocated for activations and cuBLAS. */
+    long workingAllocation() {
+        return ArenaLayout.roundUp(cublasOffset() + cublasBytes, GRANULE);
+    }
+
+    /** Offset of cuBLAS's workspace behind the activations. */
     long cublasOffset() {
-        return weights.bytes() + activations.bytes();
+        return activations.bytes();
     }
 
-    /** What is allocated, by purpose; what is left of the last granule counts as workspace. */
+    /** What is allocated, by purpose; what is left of the last granules counts as workspace. */
     MemoryPlan memoryPlan() {
-        long used = cublasOffset() + cublasBytes;
-        long total = ArenaLayout.roundUp(used, GRANULE);
-        return new MemoryPlan(weights.bytes(), activations.bytes(), total - cublasOffset());
+        return new MemoryPlan(
+                weights.bytes(),
+                activations.bytes() - activations.stagingBytes(),
+                weightAllocation() - weights.bytes() + workingAllocation() - activations.bytes(),
+                activations.stagingBytes());
     }
 }

@@ -3,14 +3,11 @@ package io.embed4j.cuda;
 
 import io.embed4j.core.device.HostVectors;
 import io.embed4j.cuda.driver.CudaContext;
-import io.embed4j.cuda.driver.CudaEvent;
 import io.embed4j.cuda.driver.CudaException;
 import io.embed4j.cuda.driver.CudaStream;
 import io.embed4j.cuda.driver.DeviceMemory;
 import io.embed4j.cuda.driver.DevicePointer;
-import io.embed4j.cuda.driver.Gemm;
 import io.embed4j.cuda.driver.KernelModule;
-import io.embed4j.cuda.driver.PinnedMemory;
 import io.embed4j.spec.EncoderSpec;
 import io.embed4j.spec.PoolingMode;
 import io.embed4j.spi.OutputRequest;
@@ -34,22 +31,18 @@ final class EncoderEngine implements AutoCloseable {
     /** Kernels of a warp a row take rows by four: what is worked on in pieces must be cut there. */
     private static final int ROWS_TOGETHER = 4;
 
+    private final CudaContext context;
+    private final KernelModule module;
+    private final int computeCapability;
     private final EncoderSpec spec;
-    private final ActivationLayout activations;
-    private final DevicePointer activationBase;
     private final Resources resources = new Resources();
+    private final DevicePointer weights;
     private final CudaStream copyIn;
     private final CudaStream compute;
     private final CudaStream copyOut;
-    private final EncoderProgram program;
-    private final TextHead head;
     private final Kernels kernels;
-    private final LaunchGraphs graphs;
-    private final Slot[] slots = new Slot[ActivationLayout.SLOTS];
-
-    /** What a batch under way has for itself. */
-    private record Slot(
-            PinnedMemory inputs, PinnedMemory outputs, CudaEvent uploaded, CudaEvent computed, CudaEvent downloaded) {}
+    private WorkingMemory working;
+    private boolean usable = true;
 
     /**
      * A batch whose work is queued.
@@ -72,49 +65,69 @@ final class EncoderEngine implements AutoCloseable {
             KernelModule module,
             int computeCapability,
             EncoderSpec spec,
-            WeightSource weights,
+            WeightSource source,
             EncoderArena arena) {
+        this.context = context;
+        this.module = module;
+        this.computeCapability = computeCapability;
         this.spec = spec;
-        this.activations = arena.activations();
         try {
-            long bytes = arena.memoryPlan().totalBytes();
-            DevicePointer base = resources.add(new DeviceMemory(context, bytes)).pointer();
-            activationBase = base.plus(arena.activationOffset());
+            weights = resources
+                    .add(new DeviceMemory(context, arena.weightAllocation()))
+                    .pointer();
             copyIn = resources.add(new CudaStream(context));
             compute = resources.add(new CudaStream(context));
             copyOut = resources.add(new CudaStream(context));
             kernels = resources.add(new Kernels(context, module, compute));
-            Gemm gemm = resources.add(new Gemm(context, compute, base.plus(arena.cublasOffset()), arena.cublasBytes()));
-            for (int i = 0; i < slots.length; i++) {
-                slots[i] = new Slot(
-                        resources.add(new PinnedMemory(context, BatchInputs.bytes(activations.maxTokens()))),
-                        resources.add(new PinnedMemory(context, activations.outputFloats() * Float.BYTES)),
-                        resources.add(new CudaEvent(context)),
-                        resources.add(new CudaEvent(context)),
-                        resources.add(new CudaEvent(context)));
-            }
-            try (WeightLoader loader = new WeightLoader(
-                    context,
-                    spec,
-                    weights,
-                    arena.weights(),
-                    base,
-                    activationBase,
-                    activations.bytes(),
-                    compute,
-                    kernels)) {
-                loader.load();
-            }
-            program = new EncoderProgram(spec, arena, base, computeCapability, kernels, gemm);
-            for (AttentionKernel kernel : program.attentionKernels()) {
-                module.kernel(kernel.name()).allowSharedBytes(kernel.sharedBytes());
-            }
-            head = new TextHead(spec, arena, base, kernels, gemm);
-            graphs = resources.add(new LaunchGraphs(compute, activations.maxTokens()));
+            working = workingMemory(arena);
         } catch (RuntimeException | Error e) {
             resources.close();
             throw e;
         }
+        try (WeightLoader loader = new WeightLoader(
+                context,
+                spec,
+                source,
+                arena.weights(),
+                weights,
+                working.base(),
+                arena.activations().bytes(),
+                compute,
+                kernels)) {
+            loader.load();
+        } catch (RuntimeException | Error e) {
+            close();
+            throw e;
+        }
+    }
+
+    private WorkingMemory workingMemory(EncoderArena arena) {
+        return new WorkingMemory(context, module, computeCapability, spec, arena, weights, compute, kernels);
+    }
+
+    /**
+     * Exchanges the working memory for one of another size. Nothing may be running.
+     *
+     * @param before what there is
+     * @param after what there shall be
+     * @throws CudaException if there is no room after all: then all is as before, unless {@link #isUsable} says otherwise
+     */
+    void resize(EncoderArena before, EncoderArena after) {
+        settle();
+        working.close();
+        try {
+            working = workingMemory(after);
+        } catch (CudaException e) {
+            usable = false;
+            working = workingMemory(before);
+            usable = true;
+            throw e;
+        }
+    }
+
+    /** Whether there is memory to work in; there may be none behind a failed {@link #resize}. */
+    boolean isUsable() {
+        return usable;
     }
 
     /**
@@ -134,11 +147,15 @@ final class EncoderEngine implements AutoCloseable {
         PackedBatch batch = task.batch();
         boolean pruned = TextHead.takesOneToken(request);
         boolean lastTokens = request.pooling().modes().get(0) == PoolingMode.LAST_TOKEN;
-        int textsAtOnce = Math.min(head.textsAtOnce(request), activations.outputFloats() / request.dimension());
+        TextHead head = working.head();
+        LaunchGraphs graphs = working.graphs();
+        EncoderProgram program = working.program();
+        int textsAtOnce =
+                Math.min(head.textsAtOnce(request), working.activations().outputFloats() / request.dimension());
         int numbers = Math.multiplyExact(batch.rows(), request.dimension());
         LaunchGraphs.Bounds bounds = graphs.bounds(batch, textsAtOnce);
         BatchInputs inputs = upload(batch, bounds, lastTokens, slot);
-        DevicePointer output = activationBase.plus(activations.outputs(slot));
+        DevicePointer output = working.outputs(slot);
         if (batch.rows() <= textsAtOnce) {
             graphs.run(bounds, request, slot, () -> {
                 EncoderProgram.Result result = program.run(inputs, pruned, (layer, hidden, rows) -> {});
@@ -166,13 +183,13 @@ final class EncoderEngine implements AutoCloseable {
     private Running startTokens(CudaEncoder.Task task, OutputRequest.Tokens request, int slot) {
         PackedBatch batch = task.batch();
         BatchInputs inputs = upload(batch, LaunchGraphs.exactly(batch), false, slot);
-        DevicePointer output = activationBase.plus(activations.outputs(slot));
+        DevicePointer output = working.outputs(slot);
         int width = spec.hiddenSize();
-        int tokensAtOnce = activations.outputFloats() / width / ROWS_TOGETHER * ROWS_TOGETHER;
+        int tokensAtOnce = working.activations().outputFloats() / width / ROWS_TOGETHER * ROWS_TOGETHER;
         int perLayer = Math.multiplyExact(batch.tokens(), width);
         float[] vectors =
                 new float[Math.multiplyExact(perLayer, request.layers().size())];
-        program.run(inputs, false, (layer, hidden, rows) -> {
+        working.program().run(inputs, false, (layer, hidden, rows) -> {
             for (int place = 0; place < request.layers().size(); place++) {
                 if (request.layers().get(place) != layer) {
                     continue;
@@ -193,35 +210,34 @@ final class EncoderEngine implements AutoCloseable {
 
     private BatchInputs upload(PackedBatch batch, LaunchGraphs.Bounds bounds, boolean lastTokens, int slot) {
         BatchInputs inputs = new BatchInputs(
-                activationBase.plus(activations.inputs(slot)),
+                working.inputs(slot),
                 bounds.tokens(),
                 bounds.rows(),
                 bounds.longest(),
-                program.queriesPerItem(bounds.longest()));
-        inputs.write(batch, lastTokens, slots[slot].inputs());
-        copyIn.upload(inputs.base(), slots[slot].inputs(), 0, inputs.bytes());
-        slots[slot].uploaded().record(copyIn);
-        compute.waitFor(slots[slot].uploaded());
+                working.program().queriesPerItem(bounds.longest()));
+        inputs.write(batch, lastTokens, working.slot(slot).inputs());
+        copyIn.upload(inputs.base(), working.slot(slot).inputs(), 0, inputs.bytes());
+        working.slot(slot).uploaded().record(copyIn);
+        compute.waitFor(working.slot(slot).uploaded());
         return inputs;
     }
 
     private void download(int slot, int numbers) {
-        slots[slot].computed().record(compute);
-        copyOut.waitFor(slots[slot].computed());
-        copyOut.download(
-                slots[slot].outputs(), 0, activationBase.plus(activations.outputs(slot)), (long) numbers * Float.BYTES);
-        slots[slot].downloaded().record(copyOut);
+        working.slot(slot).computed().record(compute);
+        copyOut.waitFor(working.slot(slot).computed());
+        copyOut.download(working.slot(slot).outputs(), 0, working.outputs(slot), (long) numbers * Float.BYTES);
+        working.slot(slot).downloaded().record(copyOut);
     }
 
     /** Copies a piece out and waits for it: for outputs larger than their place. */
     private void fetch(int slot, float[] target, int at, int numbers) {
         download(slot, numbers);
-        slots[slot].downloaded().synchronize();
+        working.slot(slot).downloaded().synchronize();
         outputs(slot).get(target, at, numbers);
     }
 
     private FloatBuffer outputs(int slot) {
-        return slots[slot].outputs().buffer().asFloatBuffer();
+        return working.slot(slot).outputs().buffer().asFloatBuffer();
     }
 
     /**
@@ -232,7 +248,7 @@ final class EncoderEngine implements AutoCloseable {
      */
     VectorBlock finish(Running batch) {
         float[] vectors = batch.early().orElseGet(() -> {
-            slots[batch.slot()].downloaded().synchronize();
+            working.slot(batch.slot()).downloaded().synchronize();
             float[] values = new float[batch.numbers()];
             outputs(batch.slot()).get(values);
             return values;
@@ -254,6 +270,7 @@ final class EncoderEngine implements AutoCloseable {
     @Override
     public void close() {
         settle();
+        working.close();
         resources.close();
     }
 }

@@ -81,7 +81,8 @@ final class EncoderProgram {
     EncoderProgram(
             EncoderSpec spec,
             EncoderArena arena,
-            DevicePointer base,
+            DevicePointer weightBase,
+            DevicePointer activationBase,
             int computeCapability,
             Kernels kernels,
             Gemm gemm) {
@@ -89,8 +90,8 @@ final class EncoderProgram {
         this.type = arena.type();
         this.weights = arena.weights();
         this.activations = arena.activations();
-        this.weightBase = base;
-        this.activationBase = base.plus(arena.activationOffset());
+        this.weightBase = weightBase;
+        this.activationBase = activationBase;
         this.computeCapability = computeCapability;
         this.kernels = kernels;
         this.gemm = gemm;

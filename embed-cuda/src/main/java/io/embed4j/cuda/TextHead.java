@@ -31,12 +31,17 @@ final class TextHead {
     /** A matrix under way: fp32, [rows, width], rows stride apart. */
     private record Matrix(DevicePointer place, int width, int stride) {}
 
-    TextHead(EncoderSpec spec, EncoderArena arena, DevicePointer base, Kernels kernels, Gemm gemm) {
+    TextHead(
+            EncoderSpec spec,
+            EncoderArena arena,
+            DevicePointer weightBase,
+            DevicePointer activationBase,
+            Kernels kernels,
+            Gemm gemm) {
         this.spec = spec;
         this.weights = arena.weights();
-        this.weightBase = base;
-        this.workPlace =
-                base.plus(arena.activationOffset() + arena.activations().wide());
+        this.weightBase = weightBase;
+        this.workPlace = activationBase.plus(arena.activations().wide());
         this.workBytes = arena.activations().wideBytes();
         this.kernels = kernels;
         this.gemm = gemm;

@@ -231,6 +231,36 @@ public abstract class EmbedderContract extends EmbedderNumbersContract {
     }
 
     @Test
+    void theBudgetChangesWhileCallsAreInFlight() throws Exception {
+        Fixture fixture = Fixture.load("bert-h48-a2");
+        ExecutorService threads = Executors.newFixedThreadPool(4);
+        try (Embedder embedder = open(fixture)) {
+            List<Future<Embeddings>> calls = new ArrayList<>();
+            for (int round = 0; round < 6; round++) {
+                for (int call = 0; call < 8; call++) {
+                    calls.add(threads.submit(() -> embedder.embed(fixture.texts())));
+                }
+                embedder.resizeBudget(new int[] {40, 3000, 64}[round % 3]);
+            }
+            Bar.Worst worst = new Bar.Worst();
+            for (Future<Embeddings> call : calls) {
+                for (int row = 0; row < fixture.texts().size(); row++) {
+                    worst.add(Bar.unitError(call.get().vector(row), fixture.vectors()[row]), "text " + row);
+                }
+            }
+            worst.mustPass(device() + " " + fixture + ", budgets", Bar.of(fixture, embedder.precision()));
+            assertThatThrownBy(() -> embedder.resizeBudget(39))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("maxBatchTokens 39 is less than the model's longest text of 40 tokens");
+            assertThatThrownBy(() -> embedder.resizeBudget(0)).isInstanceOf(IllegalArgumentException.class);
+            assertThat(embedder.embed(fixture.texts()).size())
+                    .isEqualTo(fixture.texts().size());
+        } finally {
+            threads.shutdownNow();
+        }
+    }
+
+    @Test
     void streamsKeepOrderAndReportProgress() {
         Fixture fixture = Fixture.load("bert-h48-a2");
         int count = 1300;

@@ -73,11 +73,12 @@ class ConsumerProjectTest {
                 """.formatted(version));
         Files.writeString(sources.resolve("Consumer.java"), """
                 import io.embed4j.DeviceReport;
+                import io.embed4j.Devices;
                 import io.embed4j.Embedder;
 
                 public class Consumer {
                     public static void main(String[] arguments) {
-                        for (DeviceReport.Entry entry : DeviceReport.detect().entries()) {
+                        for (DeviceReport.Entry entry : Devices.detect().entries()) {
                             System.out.println("device " + entry.id() + " " + entry.usable() + " " + entry.problem());
                         }
                         try (Embedder embedder = Embedder.builder().model(arguments[0]).build()) {

@@ -4,13 +4,17 @@ package io.embed4j.core.device;
 import io.embed4j.DeviceInfo;
 import io.embed4j.DeviceReport;
 import io.embed4j.DeviceUnavailableException;
+import io.embed4j.GpuCard;
 import io.embed4j.spi.BackendProvider;
 import io.embed4j.spi.DeviceId;
+import io.embed4j.spi.DevicePlanner;
 import io.embed4j.spi.DeviceProbe;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.ServiceConfigurationError;
 import java.util.ServiceLoader;
 import java.util.stream.Collectors;
@@ -70,15 +74,60 @@ public final class Backends {
         for (DeviceProbe probe : probes()) {
             entries.add(new DeviceReport.Entry(
                     probe.id().toString(),
-                    probe.device().map(DeviceInfo::name).orElse(""),
+                    probe.seen().map(DeviceInfo::name).orElse(""),
                     probe.device().isPresent(),
-                    probe.device().map(DeviceInfo::totalBytes).orElse(0L),
-                    probe.device().map(DeviceInfo::freeBytes).orElse(0L),
+                    probe.seen().map(DeviceInfo::totalBytes).orElse(0L),
+                    probe.seen().map(DeviceInfo::freeBytes).orElse(0L),
                     probe.problem(),
-                    probe.remedy()));
+                    probe.remedy(),
+                    probe.seen().map(DeviceInfo::engine).orElse(""),
+                    probe.seen().map(DeviceInfo::details).orElse(Map.of())));
         }
         entries.sort(Comparator.comparing(DeviceReport.Entry::usable).reversed());
         return new DeviceReport(entries);
+    }
+
+    /**
+     * Devices that may be taken.
+     *
+     * @param devices usable ones, best first; at least one
+     * @param passedOver those that cannot be used and why, for the log
+     */
+    public record Candidates(List<DeviceId> devices, List<String> passedOver) {}
+
+    /**
+     * Returns the devices among which to choose: all that are usable for {@code auto}, else the one that is named.
+     *
+     * @param device {@code auto}, {@code cpu}, {@code cuda:0}
+     * @throws DeviceUnavailableException if there is none, with the reason and the remedy
+     */
+    public Candidates candidates(String device) {
+        if (!device.equals("auto")) {
+            return new Candidates(List.of(resolve(device)), List.of());
+        }
+        List<DeviceProbe> probes = probes();
+        List<DeviceId> usable = probes.stream()
+                .filter(probe -> probe.device().isPresent())
+                .map(DeviceProbe::id)
+                .toList();
+        if (usable.isEmpty()) {
+            throw noDevice(probes);
+        }
+        return new Candidates(usable, passedOver(probes));
+    }
+
+    /**
+     * Plans for a card that need not be here.
+     *
+     * @throws DeviceUnavailableException if no backend serves such cards
+     */
+    public DevicePlanner planner(GpuCard card) {
+        return providers.stream()
+                .map(provider -> provider.planner(card))
+                .flatMap(Optional::stream)
+                .findFirst()
+                .orElseThrow(() -> new DeviceUnavailableException(
+                        "No backend on the class path knows cards like the " + card + ". Add io.embed4j:embed-cuda."));
     }
 
     /**
@@ -134,21 +183,29 @@ public final class Backends {
         DeviceProbe chosen = probes.stream()
                 .filter(probe -> probe.device().isPresent())
                 .findFirst()
-                .orElseThrow(() -> new DeviceUnavailableException("No usable device was found. "
-                        + probes.stream()
-                                .map(probe -> probe.id() + ": " + probe.problem() + " " + probe.remedy())
-                                .collect(Collectors.joining("; "))
-                        + (probes.isEmpty() ? NO_BACKEND : "")));
-        String passedOver = probes.stream()
-                .filter(probe -> probe.device().isEmpty())
-                .map(probe -> probe.id() + ": " + probe.problem())
-                .collect(Collectors.joining("; "));
+                .orElseThrow(() -> noDevice(probes));
+        String passedOver = String.join("; ", passedOver(probes));
         LOG.info(
                 "Device auto is {} ({}){}",
                 chosen.id(),
                 chosen.device().orElseThrow().name(),
                 passedOver.isEmpty() ? "" : "; not " + passedOver);
         return chosen.id();
+    }
+
+    private static DeviceUnavailableException noDevice(List<DeviceProbe> probes) {
+        return new DeviceUnavailableException("No usable device was found. "
+                + probes.stream()
+                        .map(probe -> probe.id() + ": " + probe.problem() + " " + probe.remedy())
+                        .collect(Collectors.joining("; "))
+                + (probes.isEmpty() ? NO_BACKEND : ""));
+    }
+
+    private static List<String> passedOver(List<DeviceProbe> probes) {
+        return probes.stream()
+                .filter(probe -> probe.device().isEmpty())
+                .map(probe -> probe.id() + ": " + probe.problem())
+                .toList();
     }
 
     /** Asks every backend for its devices, the best backend first. */

@@ -6,7 +6,6 @@ import io.embed4j.HelpTopic;
 import io.embed4j.spi.MemoryLedger;
 import io.embed4j.spi.MemoryPlan;
 import java.util.Locale;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
 
@@ -53,34 +52,57 @@ public final class LiveMemoryLedger implements MemoryLedger {
 
     @Override
     public Reservation reserve(String tenant, MemoryPlan plan) {
+        requireFree(tenant, plan.totalBytes());
+        reservedBytes.addAndGet(plan.totalBytes());
+        return new Entry(tenant, plan);
+    }
+
+    private void requireFree(String tenant, long bytes) {
         long free = freeBytes();
-        if (plan.totalBytes() > free) {
+        if (bytes > free) {
             throw new EmbedException(
                     HelpTopic.OUT_OF_DEVICE_MEMORY,
                     String.format(
                             Locale.ROOT,
                             "%s needs %.2f GiB but %s has %.2f GiB free of %.2f. Close other models or lower maxBatchTokens.",
                             tenant,
-                            gibibytes(plan.totalBytes()),
+                            gibibytes(bytes),
                             device,
                             gibibytes(free),
                             gibibytes(totalBytes)));
         }
-        reservedBytes.addAndGet(plan.totalBytes());
-        AtomicBoolean open = new AtomicBoolean(true);
-        return new Reservation() {
-            @Override
-            public MemoryPlan plan() {
-                return plan;
-            }
+    }
 
-            @Override
-            public void close() {
-                if (open.compareAndSet(true, false)) {
-                    reservedBytes.addAndGet(-plan.totalBytes());
-                }
+    private final class Entry implements Reservation {
+        private final String tenant;
+        private MemoryPlan plan;
+        private boolean open = true;
+
+        Entry(String tenant, MemoryPlan plan) {
+            this.tenant = tenant;
+            this.plan = plan;
+        }
+
+        @Override
+        public synchronized MemoryPlan plan() {
+            return plan;
+        }
+
+        @Override
+        public synchronized void resize(MemoryPlan other) {
+            long growth = other.totalBytes() - plan.totalBytes();
+            requireFree(tenant, growth);
+            reservedBytes.addAndGet(growth);
+            plan = other;
+        }
+
+        @Override
+        public synchronized void close() {
+            if (open) {
+                open = false;
+                reservedBytes.addAndGet(-plan.totalBytes());
             }
-        };
+        }
     }
 
     private static double gibibytes(long bytes) {

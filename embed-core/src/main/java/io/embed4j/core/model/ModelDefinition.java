@@ -38,6 +38,11 @@ public record ModelDefinition(
         SimilarityFunction similarity,
         int dimension) {
 
+    /** What it needs memory for. */
+    public ModelOutline outline() {
+        return new ModelOutline(name, spec, weights.types(), maxTokens);
+    }
+
     /** The model as users see it. */
     public ModelInfo info() {
         long parameters =

@@ -10,17 +10,25 @@ import io.embed4j.core.file.JsonConfig;
 import io.embed4j.core.hub.HubModel;
 import io.embed4j.core.hub.HubName;
 import io.embed4j.core.hub.HubSettings;
+import io.embed4j.spec.DType;
 import io.embed4j.spec.EncoderSpec;
 import io.embed4j.spec.HeadModule;
+import io.embed4j.spi.WeightTypes;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** From a model's name, as users write it, to its definition. */
 public final class ModelLoader {
+    private static final Logger LOG = LoggerFactory.getLogger(ModelLoader.class);
+
     private static final String EMBEDDED_SCHEME = "embedded:";
+    private static final String CONFIG = "config.json";
 
     /** transformers writes 1e30 into tokenizer_config.json for "no limit". */
     private static final double NO_LIMIT = 1e9;
@@ -55,9 +63,58 @@ public final class ModelLoader {
             EmbeddedModel embedded = EmbeddedModel.find(model.substring(EMBEDDED_SCHEME.length()));
             return load(embedded.unpack(), embedded.name());
         }
-        Path directory = directory(model);
+        Path directory = directory(model, path(model));
+        return load(directory, name(model, directory));
+    }
+
+    /**
+     * Finds what a model needs memory for. Its weights need not be there: config.json is enough, and what lies beside it
+     * counts. Of a model on the Hub only its configuration and tokenizer come into the cache.
+     *
+     * @param model as for {@link #load}, or the path of a config.json
+     * @throws io.embed4j.ModelDownloadException if something has to be downloaded and cannot
+     * @throws ModelFormatException if files are missing, damaged or contradictory
+     * @throws io.embed4j.UnsupportedModelException if the model cannot be honoured
+     */
+    public static ModelOutline outline(String model) {
+        if (model.startsWith(HubName.SCHEME)) {
+            HubName name = HubName.parse(model);
+            HubModel hub = new HubModel(name, HubSettings.ofProcess());
+            return outline(hub.configuration(DownloadListener.none()), name.repository());
+        }
+        if (model.startsWith(EMBEDDED_SCHEME) || model.startsWith(ClasspathModel.SCHEME)) {
+            return load(model).outline();
+        }
+        Path path = path(model);
+        boolean isConfig = path.endsWith(CONFIG) && Files.isRegularFile(path);
+        Path directory = isConfig ? Objects.requireNonNull(path.toAbsolutePath().getParent()) : directory(model, path);
+        return outline(directory, name(model, directory));
+    }
+
+    private static ModelOutline outline(Path directory, String name) {
+        Architecture found = Architecture.read(directory);
+        return new ModelOutline(
+                name,
+                found.spec(),
+                WeightFiles.isIn(found.pipeline().transformerDirectory())
+                        ? found.weights().types()
+                        : WeightTypes.all(declaredType(found.config())),
+                found.maxTokens());
+    }
+
+    /** What config.json says of the storage; fp32, the largest in use, where it does not or says something else. */
+    private static DType declaredType(JsonConfig config) {
+        String key = config.has("dtype") ? "dtype" : "torch_dtype";
+        return switch (config.has(key) ? config.stringValue(key) : "") {
+            case "float16" -> DType.FP16;
+            case "bfloat16" -> DType.BF16;
+            default -> DType.FP32;
+        };
+    }
+
+    private static String name(String model, Path directory) {
         Path name = directory.toAbsolutePath().normalize().getFileName();
-        return load(directory, name == null ? model : name.toString());
+        return name == null ? model : name.toString();
     }
 
     /**
@@ -73,14 +130,16 @@ public final class ModelLoader {
         return new HubModel(HubName.parse(model), HubSettings.ofProcess()).newest(ModelLoader::check, downloads);
     }
 
-    private static Path directory(String model) {
-        Path directory;
+    private static Path path(String model) {
         try {
-            directory = Path.of(model);
+            return Path.of(model);
         } catch (InvalidPathException e) {
             throw new ModelFormatException(
                     HelpTopic.MODEL_NOT_FOUND, "The model \"" + model + "\" is not a path: " + e.getReason() + ".", e);
         }
+    }
+
+    private static Path directory(String model, Path directory) {
         if (!Files.isDirectory(directory)) {
             throw new ModelFormatException(
                     HelpTopic.MODEL_NOT_FOUND,
@@ -92,46 +151,68 @@ public final class ModelLoader {
 
     /** Looks at all but the weights. */
     private static void check(Path directory) {
-        SentencePipeline pipeline = SentencePipeline.read(directory);
-        JsonConfig config = JsonConfig.read(pipeline.transformerDirectory().resolve("config.json"));
-        spec(pipeline, config, ModelFamilies.of(config));
-        tokenizerFile(pipeline.transformerDirectory());
-    }
-
-    private static EncoderSpec spec(SentencePipeline pipeline, JsonConfig config, ModelFamily family) {
-        try {
-            return family.spec(config, pipeline.pooling(), pipeline.head());
-        } catch (IllegalArgumentException e) {
-            throw new ModelFormatException(config.source() + ": " + e.getMessage(), e);
-        }
+        Architecture found = Architecture.read(directory);
+        tokenizerFile(found.pipeline().transformerDirectory());
     }
 
     private static ModelDefinition load(Path directory, String name) {
-        SentencePipeline pipeline = SentencePipeline.read(directory);
-        Path transformer = pipeline.transformerDirectory();
-        JsonConfig config = JsonConfig.read(transformer.resolve("config.json"));
-        ModelFamily family = ModelFamilies.of(config);
-        EncoderSpec spec = spec(pipeline, config, family);
-        List<WeightFiles> head = new ArrayList<>();
-        for (int i = 0; i < spec.head().size(); i++) {
-            Path module = pipeline.headDirectories().get(i);
-            head.add(
-                    spec.head().get(i) instanceof HeadModule.Normalize
-                            ? WeightFiles.none(module)
-                            : WeightFiles.read(module));
+        Architecture found = Architecture.read(directory);
+        SentencePipeline pipeline = found.pipeline();
+        if (pipeline.poolingIsAssumed()) {
+            LOG.warn("{} does not say how to pool; taking the mean over tokens, not normalized.", directory);
         }
         return new ModelDefinition(
                 name,
-                config.stringValue("model_type"),
-                spec,
-                NamedWeights.of(family, spec, WeightFiles.read(transformer), head),
-                tokenizerFile(transformer),
-                maxTokens(pipeline, transformer, spec),
+                found.config().stringValue("model_type"),
+                found.spec(),
+                found.weights(),
+                tokenizerFile(pipeline.transformerDirectory()),
+                found.maxTokens(),
                 pipeline.lowerCase(),
                 pipeline.prompts(),
                 pipeline.defaultPromptName(),
                 pipeline.similarity(),
-                Math.min(spec.outputSize(), pipeline.truncateDimension()));
+                Math.min(found.spec().outputSize(), pipeline.truncateDimension()));
+    }
+
+    /**
+     * What the JSON files of a directory say.
+     *
+     * @param pipeline sentence-transformers' files
+     * @param config config.json
+     * @param family who reads it
+     * @param spec what it says
+     */
+    private record Architecture(SentencePipeline pipeline, JsonConfig config, ModelFamily family, EncoderSpec spec) {
+
+        static Architecture read(Path directory) {
+            SentencePipeline pipeline = SentencePipeline.read(directory);
+            JsonConfig config = JsonConfig.read(pipeline.transformerDirectory().resolve(CONFIG));
+            ModelFamily family = ModelFamilies.of(config);
+            try {
+                EncoderSpec spec = family.spec(config, pipeline.pooling(), pipeline.head());
+                return new Architecture(pipeline, config, family, spec);
+            } catch (IllegalArgumentException e) {
+                throw new ModelFormatException(config.source() + ": " + e.getMessage(), e);
+            }
+        }
+
+        /** Finds every weight and checks its shape. */
+        NamedWeights weights() {
+            List<WeightFiles> head = new ArrayList<>();
+            for (int i = 0; i < spec.head().size(); i++) {
+                Path module = pipeline.headDirectories().get(i);
+                head.add(
+                        spec.head().get(i) instanceof HeadModule.Normalize
+                                ? WeightFiles.none(module)
+                                : WeightFiles.read(module));
+            }
+            return NamedWeights.of(family, spec, WeightFiles.read(pipeline.transformerDirectory()), head);
+        }
+
+        int maxTokens() {
+            return ModelLoader.maxTokens(pipeline, pipeline.transformerDirectory(), spec);
+        }
     }
 
     private static Path tokenizerFile(Path directory) {

@@ -32,6 +32,7 @@ import org.slf4j.LoggerFactory;
  *
  * @param transformerDirectory where config.json, weights and tokenizer lie
  * @param pooling from token vectors to one vector
+ * @param poolingIsAssumed whether no file says so
  * @param head what follows pooling
  * @param headDirectories where each head module's files lie
  * @param maxTokens {@code max_seq_length}, if the files give one
@@ -44,6 +45,7 @@ import org.slf4j.LoggerFactory;
 record SentencePipeline(
         Path transformerDirectory,
         PoolingSpec pooling,
+        boolean poolingIsAssumed,
         List<HeadModule> head,
         List<Path> headDirectories,
         OptionalInt maxTokens,
@@ -53,9 +55,9 @@ record SentencePipeline(
         SimilarityFunction similarity,
         int truncateDimension) {
 
-    private static final Logger LOG = LoggerFactory.getLogger(SentencePipeline.class);
-
     private static final String SENTENCE_VECTORS = "sentence_embedding";
+
+    private static final Logger LOG = LoggerFactory.getLogger(SentencePipeline.class);
 
     /** What torch's LayerNorm adds to the variance unless it is told otherwise; the files do not say. */
     private static final double TORCH_EPSILON = 1e-5;
@@ -90,10 +92,6 @@ record SentencePipeline(
                 }
             }
         }
-        if (pooling == null) {
-            LOG.warn("{} does not say how to pool; taking the mean over tokens, not normalized.", directory);
-            pooling = PoolingSpec.of(PoolingMode.MEAN);
-        }
         Path sentenceConfig = directory.resolve("config_sentence_transformers.json");
         JsonConfig config = Files.exists(sentenceConfig)
                 ? JsonConfig.read(sentenceConfig)
@@ -103,7 +101,8 @@ record SentencePipeline(
         transformerConfig.ifPresent(found -> require(found, "transformer_task", "feature-extraction"));
         return new SentencePipeline(
                 transformer,
-                pooling,
+                pooling == null ? PoolingSpec.of(PoolingMode.MEAN) : pooling,
+                pooling == null,
                 head,
                 headDirectories,
                 transformerConfig

@@ -14,6 +14,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.stream.Stream;
 
 /**
  * The tensors of a directory, from the first of its weight files that is there.
@@ -29,6 +30,14 @@ record WeightFiles(Path source, Map<String, WeightTensor> tensors) {
     /** The files of a module that has no weights. */
     static WeightFiles none(Path directory) {
         return new WeightFiles(directory, Map.of());
+    }
+
+    /** Whether a directory has its weights: an index without all of its shards is only configuration. */
+    static boolean isIn(Path directory) {
+        Path index = directory.resolve(INDEX);
+        return Stream.concat(Stream.of(SINGLE), ONNX.stream()).anyMatch(name -> Files.exists(directory.resolve(name)))
+                || (Files.exists(index)
+                        && shardByTensor(index).values().stream().allMatch(name -> Files.exists(shard(index, name))));
     }
 
     /**
@@ -60,13 +69,9 @@ record WeightFiles(Path source, Map<String, WeightTensor> tensors) {
 
     /** The index names the shard of every tensor. */
     private static Map<String, WeightTensor> readShards(Path index) {
-        Map<String, String> shardByTensor = JsonConfig.read(index)
-                .optionalObject("weight_map")
-                .orElseThrow(() -> new ModelFormatException(index + " has no \"weight_map\"."))
-                .stringMap();
         Map<String, Map<String, WeightTensor>> shards = new HashMap<>();
         Map<String, WeightTensor> tensors = new LinkedHashMap<>();
-        shardByTensor.forEach((tensor, shard) -> {
+        shardByTensor(index).forEach((tensor, shard) -> {
             WeightTensor found = shards.computeIfAbsent(shard, name -> SafetensorsFile.read(shard(index, name)))
                     .get(tensor);
             if (found == null) {
@@ -76,6 +81,13 @@ record WeightFiles(Path source, Map<String, WeightTensor> tensors) {
             tensors.put(tensor, found);
         });
         return tensors;
+    }
+
+    private static Map<String, String> shardByTensor(Path index) {
+        return JsonConfig.read(index)
+                .optionalObject("weight_map")
+                .orElseThrow(() -> new ModelFormatException(index + " has no \"weight_map\"."))
+                .stringMap();
     }
 
     private static Path shard(Path index, String name) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.embed4j.core.pipeline;
 
+import io.embed4j.EmbedException;
 import io.embed4j.EmbedderClosedException;
 import io.embed4j.HelpTopic;
 import io.embed4j.ModelFormatException;
@@ -38,12 +39,13 @@ final class BatchScheduler implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(BatchScheduler.class);
 
     private final Encoder encoder;
-    private final Encoder.Limits limits;
     private final int hiddenSize;
     private final EmbeddingSpec.Positions positions;
     private final Deque<EncodeJob> jobs = new ArrayDeque<>();
     private final Deque<Batch> halves = new ArrayDeque<>();
+    private Encoder.Limits limits;
     private int batchesUnderWay;
+    private boolean paused;
     private boolean closed;
     private boolean memoryWarningGiven;
 
@@ -62,6 +64,18 @@ final class BatchScheduler implements AutoCloseable {
         /** Whether it consists of a call's rows, all of them and no others. */
         boolean isAllOf(EncodeJob job) {
             return job.hasRows(rows.size()) && rows.stream().allMatch(row -> row.job() == job);
+        }
+
+        Batch part(int from, int to) {
+            return new Batch(request, rows.subList(from, to));
+        }
+
+        long tokens() {
+            return rows.stream().mapToLong(row -> row.text().length()).sum();
+        }
+
+        int longestRow() {
+            return rows.stream().mapToInt(row -> row.text().length()).max().orElse(0);
         }
 
         void fail(Throwable failure) {
@@ -110,7 +124,7 @@ final class BatchScheduler implements AutoCloseable {
     private synchronized @Nullable Batch nextBatch() {
         jobs.removeIf(EncodeJob::isDrained);
         halves.removeIf(Batch::isUnwanted);
-        if (batchesUnderWay >= limits.concurrentBatches() || (jobs.isEmpty() && halves.isEmpty())) {
+        if (paused || batchesUnderWay >= limits.concurrentBatches() || (jobs.isEmpty() && halves.isEmpty())) {
             return null;
         }
         if (!halves.isEmpty()) {
@@ -237,8 +251,8 @@ final class BatchScheduler implements AutoCloseable {
         synchronized (this) {
             retry = !closed;
             if (retry) {
-                halves.add(new Batch(batch.request(), batch.rows().subList(0, rows / 2)));
-                halves.add(new Batch(batch.request(), batch.rows().subList(rows / 2, rows)));
+                halves.add(batch.part(0, rows / 2));
+                halves.add(batch.part(rows / 2, rows));
             }
             if (!memoryWarningGiven) {
                 memoryWarningGiven = true;
@@ -248,6 +262,64 @@ final class BatchScheduler implements AutoCloseable {
         if (!retry) {
             batch.fail(closedDuringCall());
         }
+    }
+
+    /**
+     * Runs something while no batch is under way; calls wait. The encoder's limits may be others afterwards.
+     *
+     * @throws EmbedderClosedException if the scheduler is closed
+     */
+    void pauseFor(Runnable work) {
+        pause();
+        try {
+            work.run();
+        } finally {
+            synchronized (this) {
+                limits = encoder.limits();
+                List<Batch> waiting = List.copyOf(halves);
+                halves.clear();
+                halves.addAll(admitted(waiting));
+                paused = false;
+                notifyAll();
+            }
+            dispatch(null);
+        }
+    }
+
+    private synchronized void pause() {
+        try {
+            while (paused) {
+                wait();
+            }
+            paused = true;
+            while (batchesUnderWay > 0) {
+                wait();
+            }
+        } catch (InterruptedException e) {
+            paused = false;
+            notifyAll();
+            Thread.currentThread().interrupt();
+            throw new EmbedException(HelpTopic.INTERRUPTED, "Interrupted while waiting for batches under way.", e);
+        }
+        if (closed) {
+            paused = false;
+            notifyAll();
+            throw new EmbedderClosedException("The embedder is closed. Build a new one.");
+        }
+    }
+
+    /** Cuts batches that were made for other limits until the new ones admit them. */
+    private List<Batch> admitted(List<Batch> batches) {
+        List<Batch> small = new ArrayList<>();
+        for (Batch batch : batches) {
+            int rows = batch.rows().size();
+            if (limits.admits(rows, batch.tokens(), batch.longestRow())) {
+                small.add(batch);
+            } else {
+                small.addAll(admitted(List.of(batch.part(0, rows / 2), batch.part(rows / 2, rows))));
+            }
+        }
+        return small;
     }
 
     private static EmbedderClosedException closedDuringCall() {
@@ -271,7 +343,7 @@ final class BatchScheduler implements AutoCloseable {
         waitingHalves.forEach(batch -> batch.fail(closedDuringCall()));
         boolean interrupted = false;
         synchronized (this) {
-            while (batchesUnderWay > 0) {
+            while (batchesUnderWay > 0 || paused) {
                 try {
                     wait();
                 } catch (InterruptedException e) {

@@ -273,6 +273,15 @@ public final class DefaultEmbedder implements Embedder {
     }
 
     @Override
+    public void resizeBudget(int maxBatchTokens) {
+        requireOpen();
+        if (maxBatchTokens < 1) {
+            throw new IllegalArgumentException("maxBatchTokens must be positive, found " + maxBatchTokens + ".");
+        }
+        scheduler.pauseFor(() -> encoder.resizeBudget(maxBatchTokens));
+    }
+
+    @Override
     public void close() {
         if (open.compareAndSet(true, false)) {
             background.close();

@@ -11,6 +11,7 @@ import io.embed4j.spi.Device;
 import io.embed4j.spi.DeviceId;
 import io.embed4j.spi.DeviceProbe;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class BackendsTest {
@@ -151,10 +152,19 @@ class BackendsTest {
         List<DeviceReport.Entry> entries = of(CPU, TWO_GPUS).report().entries();
         assertThat(entries).extracting(DeviceReport.Entry::id).containsExactly("cuda:0", "cpu", "cuda:1");
         assertThat(entries.get(0))
-                .isEqualTo(new DeviceReport.Entry("cuda:0", "A device called cuda:0", true, 2000, 1000, "", ""));
+                .isEqualTo(new DeviceReport.Entry(
+                        "cuda:0", "A device called cuda:0", true, 2000, 1000, "", "", "no engine", Map.of()));
         assertThat(entries.get(2))
                 .isEqualTo(new DeviceReport.Entry(
-                        "cuda:1", "", false, 0, 0, "It is in exclusive mode.", "Stop the other process."));
+                        "cuda:1",
+                        "",
+                        false,
+                        0,
+                        0,
+                        "It is in exclusive mode.",
+                        "Stop the other process.",
+                        "",
+                        Map.of()));
     }
 
     @Test

@@ -16,6 +16,7 @@ import io.embed4j.spi.IndexSpec;
 import io.embed4j.spi.MemoryLedger;
 import io.embed4j.spi.MemoryPlan;
 import io.embed4j.spi.WeightSource;
+import io.embed4j.spi.WeightTypes;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntFunction;
@@ -39,12 +40,19 @@ public record FakeBackend(
         AtomicInteger open)
         implements BackendProvider {
 
+    /** Where the user sets no budget. */
+    static final int DEFAULT_BATCH_TOKENS = 1000;
+
+    /** What an index needs beside its vectors. */
+    public static final long INDEX_WORKSPACE = 100;
+
     /** Devices that need no memory. */
     public FakeBackend(String name, int priority, DeviceProbe... probes) {
         this(name, priority, List.of(probes), budget -> new MemoryPlan(0, 0, 0), 1000, new AtomicInteger());
     }
 
-    FakeBackend(IntFunction<MemoryPlan> planByBudget, long freeBytes) {
+    /** A device with so much free memory. */
+    public FakeBackend(IntFunction<MemoryPlan> planByBudget, long freeBytes) {
         this("fake", 0, List.of(usable("fake:0")), planByBudget, freeBytes, new AtomicInteger());
     }
 
@@ -86,7 +94,12 @@ public record FakeBackend(
         }
 
         @Override
-        public MemoryPlan plan(EncoderSpec spec, WeightSource weights, EncoderOptions options) {
+        public int defaultBatchTokens(int maxTokensPerText) {
+            return DEFAULT_BATCH_TOKENS;
+        }
+
+        @Override
+        public MemoryPlan plan(EncoderSpec spec, WeightTypes stored, EncoderOptions options) {
             return planByBudget.apply(options.maxBatchTokens());
         }
 
@@ -97,7 +110,8 @@ public record FakeBackend(
 
         @Override
         public IndexPlan planIndex(IndexSpec spec, int rows) {
-            throw new UnsupportedOperationException();
+            long vectors = (long) rows * spec.dimension() * spec.storage().bytes();
+            return new IndexPlan(new MemoryPlan(vectors, 0, INDEX_WORKSPACE), 0);
         }
 
         @Override

@@ -270,6 +270,11 @@ class DoctorTest {
         }
 
         @Override
+        public void resizeBudget(int maxBatchTokens) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
         public void close() {}
     }
 }

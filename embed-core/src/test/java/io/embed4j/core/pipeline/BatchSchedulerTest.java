@@ -20,6 +20,7 @@ import io.embed4j.spi.Submission;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
@@ -44,7 +45,18 @@ class BatchSchedulerTest {
 
     private static OutOfDeviceMemoryException outOfMemory() {
         return new OutOfDeviceMemoryException(new FitReport(
-                "m", "fake:0", Precision.FP32, 1, 2, 3, 4, 5, FitReport.Verdict.DOES_NOT_FIT, 0, "Use less."));
+                "m",
+                "fake:0",
+                Precision.FP32,
+                false,
+                1,
+                new FitReport.Needs(1, 2, 3, 0, 0, 0),
+                4,
+                5,
+                FitReport.Verdict.DOES_NOT_FIT,
+                new FitReport.Room(0, 0, Map.of()),
+                null,
+                "Use less."));
     }
 
     private static BatchScheduler scheduler(FakeEncoder encoder) {
@@ -411,6 +423,9 @@ class BatchSchedulerTest {
                 }
 
                 @Override
+                public void resizeBudget(int maxBatchTokens) {}
+
+                @Override
                 public void close() {}
             };
             BatchScheduler scheduler = new BatchScheduler(refusing, HIDDEN_SIZE, POSITIONS);
@@ -569,6 +584,77 @@ class BatchSchedulerTest {
         for (PackedBatch batch : encoder.batches()) {
             assertThat(limits.admits(batch.rows(), batch.tokens(), batch.longestRow()))
                     .isTrue();
+        }
+    }
+
+    // Other limits
+
+    @Test
+    void whilePausedNothingIsUnderWayAndNobodyFails() throws Exception {
+        ExecutorService workers = Executors.newFixedThreadPool(3);
+        ExecutorService callers = Executors.newFixedThreadPool(4);
+        FakeEncoder encoder = encoder(64, 3, workers);
+        try (BatchScheduler scheduler = scheduler(encoder)) {
+            List<CompletableFuture<Call>> calls = new ArrayList<>();
+            for (int i = 0; i < 200; i++) {
+                int seed = i;
+                calls.add(CompletableFuture.supplyAsync(
+                        () -> {
+                            Call call = submitted(scheduler, call(seed, 5, 40, 17, 3, 29));
+                            call.done().join();
+                            return call;
+                        },
+                        callers));
+                if (i % 20 == 0) {
+                    int budget = i % 40 == 0 ? 200 : 40;
+                    scheduler.pauseFor(() -> encoder.resizeBudget(budget));
+                }
+            }
+            for (CompletableFuture<Call> call : calls) {
+                call.get().mustHaveItsVectors();
+            }
+            assertThat(encoder.batches()).anyMatch(batch -> batch.tokens() > 64);
+        } finally {
+            callers.shutdownNow();
+            workers.shutdownNow();
+        }
+    }
+
+    /** Halves that were cut for a large budget do not go into a small one: they are cut again. */
+    @Test
+    void waitingHalvesAreCutToTheNewLimits() {
+        FakeEncoder encoder = encoder(400, 1, steps).failing(batch -> batch.rows() > 4 ? outOfMemory() : null);
+        try (BatchScheduler scheduler = scheduler(encoder)) {
+            Call call = submitted(scheduler, call(1, 40, 40, 40, 40, 40, 40, 40, 40));
+            // On the failing batch's own thread, before its halves leave.
+            CompletableFuture<Void> resized = new CompletableFuture<>();
+            Thread resizing = new Thread(() -> {
+                scheduler.pauseFor(() -> encoder.resizeBudget(40));
+                resized.complete(null);
+            });
+            resizing.start();
+            while (resizing.getState() != Thread.State.WAITING) {
+                Thread.onSpinWait();
+            }
+            steps.next();
+            resized.join();
+            steps.all();
+            call.mustHaveItsVectors();
+            assertThat(encoder.batchSizes()).containsExactly(8, 1, 1, 1, 1, 1, 1, 1, 1);
+        }
+    }
+
+    @Test
+    void aFailureWhilePausedLeavesAllAsItWas() {
+        FakeEncoder encoder = encoder(64, 1, steps);
+        try (BatchScheduler scheduler = scheduler(encoder)) {
+            assertThatThrownBy(() -> scheduler.pauseFor(() -> {
+                        throw outOfMemory();
+                    }))
+                    .isInstanceOf(OutOfDeviceMemoryException.class);
+            Call call = submitted(scheduler, call(3, 5, 6));
+            steps.all();
+            call.mustHaveItsVectors();
         }
     }
 }

@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  * up to the executor: step by step, on threads, or at once.
  */
 final class FakeEncoder implements Encoder {
-    private final Limits limits;
+    private volatile Limits limits;
     private final int hiddenSize;
     private final Executor worker;
     private final List<PackedBatch> batches = Collections.synchronizedList(new ArrayList<>());
@@ -146,6 +146,14 @@ final class FakeEncoder implements Encoder {
     @Override
     public Limits limits() {
         return limits;
+    }
+
+    @Override
+    public void resizeBudget(int maxBatchTokens) {
+        if (underWay.get() > 0) {
+            throw new IllegalStateException("batches are under way");
+        }
+        limits = new Limits(maxBatchTokens, limits.maxPaddedPairs(), limits.concurrentBatches());
     }
 
     @Override

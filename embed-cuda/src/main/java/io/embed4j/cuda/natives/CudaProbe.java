@@ -6,13 +6,16 @@ import io.embed4j.spi.DeviceId;
 import io.embed4j.spi.DeviceProbe;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUdevice_attribute;
 import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Looks for CUDA devices. It never throws, leaves nothing behind that would keep a later look from finding what has come
@@ -55,14 +58,7 @@ public final class CudaProbe {
         Optional<CudaUnavailableException> libraries = missingLibraries();
         List<DeviceProbe> probes = new ArrayList<>();
         for (int ordinal = 0; ordinal < count; ordinal++) {
-            DeviceId id = new DeviceId(BACKEND, ordinal);
-            try {
-                probes.add(DeviceProbe.usable(id, look(id, driverVersion, libraries)));
-            } catch (CudaUnavailableException e) {
-                probes.add(unusable(id, e));
-            } catch (RuntimeException | LinkageError e) {
-                probes.add(unusable(id, unexpected(e)));
-            }
+            probes.add(look(new DeviceId(BACKEND, ordinal), driverVersion, libraries));
         }
         return probes;
     }
@@ -100,27 +96,51 @@ public final class CudaProbe {
         }
     }
 
-    private static DeviceInfo look(DeviceId id, int driverVersion, Optional<CudaUnavailableException> libraries) {
-        CUdevice device = new CUdevice();
-        require(JCudaDriver.cuDeviceGet(device, id.ordinal()), "cuDeviceGet of " + id);
-        String name = name(device, id);
-        requireNewDevice(device, id, name);
-        if (libraries.isPresent()) {
-            throw libraries.get();
+    /** What is known of a device when something is in the way is told all the same. */
+    private static DeviceProbe look(DeviceId id, int driverVersion, Optional<CudaUnavailableException> libraries) {
+        DeviceInfo seen = null;
+        try {
+            CUdevice device = new CUdevice();
+            require(JCudaDriver.cuDeviceGet(device, id.ordinal()), "cuDeviceGet of " + id);
+            String name = name(device, id);
+            int computeCapability = computeCapability(device, id, name);
+            long[] total = {0};
+            require(JCudaDriver.cuDeviceTotalMem(total, device), "cuDeviceTotalMem of " + described(id, name));
+            seen = info(id, name, computeCapability, driverVersion, libraries.isPresent(), total[0], 0);
+            requireNewDevice(computeCapability, id, name);
+            if (libraries.isPresent()) {
+                throw libraries.get();
+            }
+            long free = freeBytes(device, described(id, name));
+            return DeviceProbe.usable(id, info(id, name, computeCapability, driverVersion, false, total[0], free));
+        } catch (CudaUnavailableException e) {
+            return unusable(id, seen, e);
+        } catch (RuntimeException | LinkageError e) {
+            return unusable(id, seen, unexpected(e));
         }
-        long[] total = {0};
-        require(JCudaDriver.cuDeviceTotalMem(total, device), "cuDeviceTotalMem of " + described(id, name));
-        long free = freeBytes(device, described(id, name));
-        return new DeviceInfo(id.toString(), BACKEND, name, engine(driverVersion), total[0], free);
     }
 
-    private static String engine(int driverVersion) {
-        return DriverVersion.text(driverVersion)
-                + Machine.current()
-                        .kernelModule()
-                        .map(release -> ", driver " + release)
-                        .orElse("")
-                + ", cuBLAS " + CudaLibraries.load().cublasMajor();
+    private static DeviceInfo info(
+            DeviceId id,
+            String name,
+            int computeCapability,
+            int driverVersion,
+            boolean withoutCublas,
+            long totalBytes,
+            long freeBytes) {
+        String cuda = DriverVersion.text(driverVersion);
+        Optional<String> release = Machine.current().kernelModule();
+        Map<String, String> details = new LinkedHashMap<>();
+        details.put("computeCapability", computeCapability / 10 + "." + computeCapability % 10);
+        release.ifPresent(driver -> details.put("driver", driver));
+        details.put("cuda", cuda.replace("CUDA ", ""));
+        String engine = cuda + release.map(driver -> ", driver " + driver).orElse("");
+        if (!withoutCublas) {
+            CudaLibraries loaded = CudaLibraries.load();
+            details.put("cublas", loaded.cublasMajor() + " in " + loaded.cublasOrigin());
+            engine += ", cuBLAS " + loaded.cublasMajor();
+        }
+        return new DeviceInfo(id.toString(), BACKEND, name, engine, totalBytes, freeBytes, details);
     }
 
     private static String name(CUdevice device, DeviceId id) {
@@ -133,13 +153,18 @@ public final class CudaProbe {
         return new String(bytes, 0, length, StandardCharsets.UTF_8);
     }
 
-    private static void requireNewDevice(CUdevice device, DeviceId id, String name) {
+    private static int computeCapability(CUdevice device, DeviceId id, String name) {
         int major = attribute(device, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, id, name);
         int minor = attribute(device, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, id, name);
-        if (major * 10 + minor < NEEDED_COMPUTE_CAPABILITY) {
+        return major * 10 + minor;
+    }
+
+    private static void requireNewDevice(int computeCapability, DeviceId id, String name) {
+        if (computeCapability < NEEDED_COMPUTE_CAPABILITY) {
             throw new CudaUnavailableException(
                     CudaProblem.DEVICE_TOO_OLD,
-                    described(id, name) + " has compute capability " + major + "." + minor + "; needed is 7.5.",
+                    described(id, name) + " has compute capability " + computeCapability / 10 + "."
+                            + computeCapability % 10 + "; needed is 7.5.",
                     "Use a device of the Turing generation (2018) or newer, or the device cpu.");
         }
     }
@@ -188,6 +213,12 @@ public final class CudaProbe {
     }
 
     private static DeviceProbe unusable(DeviceId id, CudaUnavailableException e) {
-        return DeviceProbe.unusable(id, e.seen(), e.remedy());
+        return unusable(id, null, e);
+    }
+
+    private static DeviceProbe unusable(DeviceId id, @Nullable DeviceInfo seen, CudaUnavailableException e) {
+        return seen == null
+                ? DeviceProbe.unusable(id, e.seen(), e.remedy())
+                : DeviceProbe.unusable(id, seen, e.seen(), e.remedy());
     }
 }

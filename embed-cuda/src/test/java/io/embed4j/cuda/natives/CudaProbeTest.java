@@ -210,6 +210,24 @@ class CudaProbeTest {
                 .contains("tried " + broken + " (", "libcublasLt.so.12: cannot open shared object file");
     }
 
+    /** Driver release and the place of cuBLAS differ from machine to machine. */
+    @Test
+    void whatIsKnownOfADeviceIsToldWhetherItIsUsableOrNot() throws Exception {
+        fake.answer(Map.of("devices", 2, "capability", 70, "capability1", 120));
+        assertThat(fake.jvm(13).run(ProbeProgram.class, "details"))
+                .satisfiesExactly(
+                        line -> assertThat(line).startsWith("Fake 0 ").contains("computeCapability=7.0", "cuda=13.0"),
+                        line -> assertThat(line)
+                                .startsWith("Fake 1 ")
+                                .contains("computeCapability=12.0", "cuda=13.0", "cublas=13 in "));
+        Path empty = Files.createDirectories(folder.resolve("without"));
+        assertThat(fake.jvm(0)
+                        .property(CublasLocator.PROPERTY, empty.toString())
+                        .run(ProbeProgram.class, "details"))
+                .hasSize(2)
+                .allSatisfy(line -> assertThat(line).startsWith("Fake ").doesNotContain("cublas"));
+    }
+
     @Test
     void aDeviceThatIsTooOldDoesNotHideTheOther() throws Exception {
         assertThat(probe(Map.of("devices", 2, "capability", 70, "capability1", 75), 12))

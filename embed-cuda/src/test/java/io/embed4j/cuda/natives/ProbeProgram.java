@@ -18,6 +18,7 @@ import jcuda.jcublas.cublasHandle;
  *
  * <pre>
  * probe              looks
+ * details            looks, and prints what is known of each device, usable or not
  * set KEY VALUE      adds an answer to those of the fake driver
  * copy FROM TO       copies the files of a directory into another
  * cublas             calls cuBLAS, and prints its version
@@ -35,6 +36,11 @@ public final class ProbeProgram {
         while (words.hasNext()) {
             switch (words.next()) {
                 case "probe" -> CudaProbe.devices().forEach(probe -> System.out.println(line(probe)));
+                case "details" ->
+                    CudaProbe.devices()
+                            .forEach(probe -> System.out.println(probe.seen()
+                                    .map(device -> device.name() + " " + device.totalBytes() + " " + device.details())
+                                    .orElse("nothing")));
                 case "set" ->
                     Files.writeString(
                             Path.of(System.getenv("FAKE_CUDA")),

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.embed4j.core.device;
+package io.embed4j.core.fit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.embed4j.FitReport;
 import io.embed4j.Precision;
+import io.embed4j.core.device.FakeBackend;
 import io.embed4j.core.model.ModelDefinition;
 import io.embed4j.core.model.ModelLoader;
+import io.embed4j.spec.DType;
 import io.embed4j.spi.Device;
 import io.embed4j.spi.DeviceId;
 import io.embed4j.spi.EncoderOptions;
 import io.embed4j.spi.MemoryPlan;
 import io.embed4j.testkit.Fixture;
 import java.util.List;
+import java.util.Map;
 import java.util.function.IntFunction;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -26,7 +29,7 @@ class FitPlannerTest {
         FakeBackend backend = new FakeBackend(planByBudget, freeBytes);
         try (Device device = backend.open(new DeviceId("fake", 0))) {
             EncoderOptions options = new EncoderOptions("model", Precision.FP32, 40, budget, List.of());
-            return FitPlanner.report(MODEL.spec(), MODEL.weights(), device, options);
+            return new FitPlanner(MODEL.spec(), MODEL.weights().types(), device).report(options);
         }
     }
 
@@ -40,8 +43,17 @@ class FitPlannerTest {
         FitReport report = report(FitPlannerTest::linear, 20_000, 0);
         assertThat(report.verdict()).isEqualTo(FitReport.Verdict.FITS);
         assertThat(report.neededBytes()).isEqualTo(1000 + 10_000 + 7);
-        assertThat(report.largestTokenBudget()).isEqualTo((20_000 - 1007) / 10);
+        assertThat(report.room().largestTokenBudget()).isEqualTo((20_000 - 1007) / 10);
         assertThat(report.remedy()).isEmpty();
+        assertThat(report.tokenBudget()).isEqualTo(1000);
+        assertThat(report.room().longestText()).isEqualTo(40);
+        assertThat(report.room().indexRows())
+                .containsExactly(
+                        Map.entry(DType.FP32, (20_000L - 11_007 - FakeBackend.INDEX_WORKSPACE) / (48 * 4)),
+                        Map.entry(DType.FP16, (20_000L - 11_007 - FakeBackend.INDEX_WORKSPACE) / (48 * 2)));
+        assertThat(report.throughput())
+                .as("the device is no card that is known")
+                .isNull();
         assertThat(report.model()).isEqualTo("model");
         assertThat(report.device()).isEqualTo("fake:0");
         assertThat(List.of(report.freeBytes(), report.totalBytes())).containsExactly(20_000L, 2000L);
@@ -57,7 +69,7 @@ class FitPlannerTest {
         }
         FitReport report = report(FitPlannerTest::linear, freeBytes, 0);
         assertThat(report.verdict()).isEqualTo(FitReport.Verdict.FITS_WITH_REMEDY);
-        assertThat(report.largestTokenBudget()).isEqualTo(expected);
+        assertThat(report.room().largestTokenBudget()).isEqualTo(expected);
         assertThat(report.remedy()).isEqualTo("Lower maxBatchTokens to " + expected + ".");
     }
 
@@ -65,15 +77,22 @@ class FitPlannerTest {
     void lessThanOneTextDoesNotFitAtAll() {
         FitReport report = report(FitPlannerTest::linear, 1406, 100);
         assertThat(report.verdict()).isEqualTo(FitReport.Verdict.DOES_NOT_FIT);
-        assertThat(report.largestTokenBudget()).isZero();
-        assertThat(report.remedy()).isEqualTo("It is short by 601 bytes; use another device or a smaller model.");
+        assertThat(report.room().largestTokenBudget()).isZero();
+        assertThat(report.room().longestText()).isEqualTo(39);
+        FitReport nothing = report(FitPlannerTest::linear, 1006, 100);
+        assertThat(nothing.remedy()).isEqualTo("It is short by 1001 bytes; use another device or a smaller model.");
+        assertThat(nothing.room().longestText()).isZero();
+        assertThat(nothing.room().indexRows()).isEmpty();
+        assertThat(report.remedy())
+                .isEqualTo("It is short by 601 bytes; texts of at most 39 tokens would fit (max_seq_length in"
+                        + " sentence_bert_config.json).");
     }
 
     @Test
     void plansMayGrowInStepsAndEndSomewhere() {
         FitReport steps = report(budget -> new MemoryPlan(0, (budget + 127) / 128 * 128L, 0), 1000, 0);
-        assertThat(steps.largestTokenBudget()).isEqualTo(896);
+        assertThat(steps.room().largestTokenBudget()).isEqualTo(896);
         FitReport constant = report(budget -> new MemoryPlan(5, 0, 0), 1000, 0);
-        assertThat(constant.largestTokenBudget()).isEqualTo(1 << 24);
+        assertThat(constant.room().largestTokenBudget()).isEqualTo(1 << 24);
     }
 }
