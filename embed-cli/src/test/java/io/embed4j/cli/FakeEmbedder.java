@@ -42,7 +42,8 @@ final class FakeEmbedder implements Embedder {
 
     /** [D] of a text, the slow way for tests to compare with. */
     static float[] vector(String text, EmbedOptions options) {
-        String prompt = options.prompt() == null ? "" : options.prompt();
+        String ofRole = options.role() == null ? "" : options.role().promptName();
+        String prompt = options.prompt() == null ? ofRole : options.prompt();
         float[] all = {text.length(), text.hashCode() / 3e9f, prompt.length() / 7f, 1};
         return options.dimension() == 0 ? all : java.util.Arrays.copyOf(all, options.dimension());
     }

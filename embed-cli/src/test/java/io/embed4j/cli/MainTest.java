@@ -93,6 +93,7 @@ class MainTest {
                     -d gpu text            | Unknown device "gpu". Use auto, cpu, cuda:N (for instance cuda:0) or cuda:*.
                     --dimension -1 text    | The output dimension must be positive, or 0 for the model's; found -1.
                     --dimension few text   | Invalid value for option '--dimension': 'few' is not an int. See embed --help.
+                    --role quarry text     | Invalid value for option '--role': Unknown role "quarry". Use query or document. See embed --help.
                     --truncation cut text  | Invalid value for option '--truncation': Unknown truncation "cut". Use truncate, error or chunk. See embed --help.
                     --max-batch-tokens -1 text | maxBatchTokens must be positive, or 0 to let the backend choose; found -1.
                     --prompt a --prompt-name b text | Give a prompt name or a prompt, not both; found "b" and "a".
@@ -321,5 +322,12 @@ class MainTest {
         assertThat(run.exitCode()).isZero();
         assertThat(run.out().strip()).isEqualTo("/cache/org/name".replace('/', File.separatorChar));
         assertThat(Run.of("download").exitCode()).isEqualTo(CliException.USAGE);
+    }
+
+    @Test
+    void aRolePicksThePrompt() {
+        String query = Run.of("--role", "query", "x").out();
+        assertThat(query).isNotEqualTo(Run.of("x").out());
+        assertThat(query).isEqualTo(Run.of("--prompt", "query", "x").out());
     }
 }
