@@ -8,6 +8,7 @@ import io.embed4j.DownloadProgress;
 import io.embed4j.Embedder;
 import io.embed4j.EmbedderFactory;
 import io.embed4j.Embeddings;
+import io.embed4j.FitReport;
 import io.embed4j.HelpTopic;
 import io.embed4j.ModelDownloadException;
 import io.embed4j.Precision;
@@ -98,6 +99,15 @@ class HubTest {
         assertThat(EmbedderFactory.find().download("hf:org/tiny", heard::add))
                 .isEqualTo(folder.resolve("hub/models--org--tiny/snapshots")
                         .resolve(Files.readString(folder.resolve("hub/models--org--tiny/refs/main"))));
+    }
+
+    @Test
+    void whetherAModelFitsIsAnsweredWithoutItsWeights() {
+        hub.commit("org/tiny", Path.of(Fixture.load("bert-h48-a2").model()));
+        FitReport report = Embedder.builder().model("hf:org/tiny").device("cpu").fit();
+        assertThat(report.model()).isEqualTo("org/tiny");
+        assertThat(report.needs().weightBytes()).isGreaterThan(100_000);
+        assertThat(hub.requests()).isNotEmpty().noneMatch(FakeHub.Request::toStorage);
     }
 
     @Test

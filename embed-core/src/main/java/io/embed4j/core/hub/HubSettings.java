@@ -37,7 +37,7 @@ public record HubSettings(
         boolean symbolicLinks,
         Patience patience) {
 
-    private static final String PUBLIC_HUB = "https://huggingface.co";
+    static final String PUBLIC_HUB = "https://huggingface.co";
     private static final Set<String> TRUE = Set.of("1", "ON", "YES", "TRUE");
     private static final int DEFAULT_SECONDS = 10;
 

@@ -92,6 +92,11 @@ record SentencePipeline(
                 }
             }
         }
+        if (pooling == null && Files.exists(modules)) {
+            throw new UnsupportedModelException(
+                    modules + ": there is no Pooling among the modules, so this is no model that makes one vector of a"
+                            + " text. Models of several vectors (ColBERT) or of sparse ones are not run.");
+        }
         Path sentenceConfig = directory.resolve("config_sentence_transformers.json");
         JsonConfig config = Files.exists(sentenceConfig)
                 ? JsonConfig.read(sentenceConfig)

@@ -309,7 +309,7 @@ class HubModelTest extends WithTinyHub {
     @Test
     void variablesAreThoseOfPython() {
         Map<String, String> variables = new HashMap<>();
-        assertThat(of(variables).endpoint()).isEqualTo(URI.create("https://huggingface.co"));
+        assertThat(of(variables).endpoint()).isEqualTo(URI.create(HubSettings.PUBLIC_HUB));
         assertThat(of(variables).cache()).isEqualTo(Path.of(System.getProperty("user.home"), ".cache/huggingface/hub"));
         variables.put("XDG_CACHE_HOME", "/xdg");
         assertThat(of(variables).cache()).isEqualTo(Path.of("/xdg/huggingface/hub"));

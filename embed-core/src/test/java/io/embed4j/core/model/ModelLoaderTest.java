@@ -386,6 +386,21 @@ class ModelLoaderTest {
                         + " Transformer, Pooling, Dense, LayerNorm, Dropout and Normalize.");
     }
 
+    /** Without modules.json a model pools by the mean; with it, it must say how. */
+    @Test
+    void modulesWithoutPoolingAreRefused() {
+        refused(
+                oldLayout()
+                        .write(
+                                "modules.json",
+                                "[{\"type\": \"sentence_transformers.models.Transformer\", \"path\": \"\"},"
+                                        + " {\"type\": \"sentence_transformers.models.Normalize\", \"path\": \"2_Normalize\"}]"),
+                UnsupportedModelException.class,
+                "modules.json",
+                "no Pooling",
+                "ColBERT");
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"..", "../elsewhere", "/etc", "1_Pooling/../../x"})
     void aModulePathThatLeavesTheDirectoryIsRefused(String path) {

@@ -33,8 +33,7 @@ record FakeFile(String path, byte[] content) {
     }
 
     byte[] pointer() {
-        return ("version https://git-lfs.github.com/spec/v1\noid sha256:" + etag() + "\nsize " + content.length + "\n")
-                .getBytes(StandardCharsets.US_ASCII);
+        return ("oid sha256:" + etag() + "\nsize " + content.length + "\n").getBytes(StandardCharsets.US_ASCII);
     }
 
     private static String gitHash(byte[] content) {
