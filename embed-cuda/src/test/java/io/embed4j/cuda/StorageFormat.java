@@ -16,6 +16,7 @@ final class StorageFormat {
     static double write(DType type, ByteBuffer buffer, int i, double value) {
         int offset = i * type.bytes();
         switch (type) {
+            case FP64 -> buffer.putDouble(offset, value);
             case FP32 -> buffer.putFloat(offset, (float) value);
             case FP16 -> buffer.putShort(offset, toHalf(value));
             case BF16 -> buffer.putShort(offset, toBrain((float) value));
@@ -29,6 +30,7 @@ final class StorageFormat {
     static double read(DType type, ByteBuffer buffer, int i) {
         int offset = i * type.bytes();
         return switch (type) {
+            case FP64 -> buffer.getDouble(offset);
             case FP32 -> buffer.getFloat(offset);
             case FP16 -> fromHalf(buffer.getShort(offset));
             case BF16 -> Float.intBitsToFloat(buffer.getShort(offset) << 16);

@@ -31,6 +31,14 @@ public final class ScoreMargin {
     /** Each operation rounds to one of the two nearest fp32 numbers, as sums that are cut off do. */
     public static final double FP32_TRUNCATION = 0x1p-23;
 
+    /**
+     * Tensor cores add w products and the sum so far at once (w is 4, 8 or 16, by generation): each of the w + 1 numbers is cut
+     * off at the last place of the largest, and so is their sum. That is at most (w + 2) 2^-23 of the sum of all magnitudes for
+     * every w products, or 1.5 times {@link #FP32_TRUNCATION} for each of them at w = 4 (Fasi, Higham, Mikaitis and Pranesh,
+     * Numerical behavior of NVIDIA tensor cores, 2021, for how they round).
+     */
+    public static final double TENSOR_CORES = 0x1p-22;
+
     private static final double FP64_ROUNDING = 0x1p-53;
     private static final double SMALLEST_NORMAL = 0x1p-126;
     private static final double OVERFLOW = 0x1p126;

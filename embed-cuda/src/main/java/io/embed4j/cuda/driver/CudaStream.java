@@ -61,6 +61,19 @@ public final class CudaStream implements AutoCloseable {
     }
 
     /**
+     * Copies within the device, asynchronously.
+     *
+     * @param target device memory
+     * @param source device memory
+     * @param bytes how many
+     */
+    public void copy(DevicePointer target, DevicePointer source, long bytes) {
+        check(
+                JCudaDriver.cuMemcpyDtoDAsync(target, source, bytes, stream),
+                "cuMemcpyDtoDAsync of " + bytes + " bytes on " + context);
+    }
+
+    /**
      * Sets bytes to zero, asynchronously.
      *
      * @param target device memory

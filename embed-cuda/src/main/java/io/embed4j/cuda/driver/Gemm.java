@@ -79,7 +79,7 @@ public final class Gemm implements AutoCloseable {
     }
 
     /**
-     * y = x w^T.
+     * y = x w^T, all of one type.
      *
      * @param type of x, w and y
      * @param rows of x and y
@@ -103,11 +103,42 @@ public final class Gemm implements AutoCloseable {
             int yStride,
             int in,
             int out) {
+        multiply(type, type, rows, x, xStride, w, wStride, y, yStride, in, out);
+    }
+
+    /**
+     * y = x w^T.
+     *
+     * @param type of x and w
+     * @param resultType of y: the same, or fp32
+     * @param rows of x and y
+     * @param x [rows, in], rows xStride apart
+     * @param xStride in elements
+     * @param w [out, in], rows wStride apart
+     * @param wStride in elements
+     * @param y [rows, out], rows yStride apart
+     * @param yStride in elements
+     * @param in columns of x and w
+     * @param out rows of w, columns of y
+     */
+    public void multiply(
+            DType type,
+            DType resultType,
+            int rows,
+            DevicePointer x,
+            int xStride,
+            DevicePointer w,
+            int wStride,
+            DevicePointer y,
+            int yStride,
+            int in,
+            int out) {
         int slice = type == DType.FP32 ? FP32_SLICE : in;
         for (int from = 0; from < in; from += slice) {
             long skipped = (long) from * type.bytes();
             multiplySlice(
                     type,
+                    resultType,
                     rows,
                     x.plus(skipped),
                     xStride,
@@ -123,6 +154,7 @@ public final class Gemm implements AutoCloseable {
 
     private void multiplySlice(
             DType type,
+            DType resultType,
             int rows,
             DevicePointer x,
             int xStride,
@@ -150,7 +182,7 @@ public final class Gemm implements AutoCloseable {
                 xStride,
                 shareOfY,
                 y,
-                cudaType,
+                cudaType(resultType),
                 yStride,
                 cublasComputeType.CUBLAS_COMPUTE_32F,
                 cublasGemmAlgo.CUBLAS_GEMM_DEFAULT);
