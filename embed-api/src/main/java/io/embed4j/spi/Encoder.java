@@ -40,6 +40,20 @@ public interface Encoder extends AutoCloseable {
     }
 
     /**
+     * As {@link #submit}, for vectors that are to stay where they are computed, such as those that go into an index on the same
+     * device or are its queries. The block takes memory of the device until it is closed. By default it is that of
+     * {@link #submit}.
+     *
+     * @param batch B rows, T tokens, within {@link #limits()}
+     * @param request what to return
+     * @return the work under way
+     * @throws IllegalArgumentException if the batch exceeds the limits
+     */
+    default Submission submitToStay(PackedBatch batch, OutputRequest.Pooled request) {
+        return submit(batch, request);
+    }
+
+    /**
      * Returns how large a batch may be, and how many are worth having under way.
      *
      * @return the limits

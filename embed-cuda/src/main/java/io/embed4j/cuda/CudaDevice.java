@@ -6,7 +6,6 @@ import io.embed4j.DeviceUnavailableException;
 import io.embed4j.FitReport;
 import io.embed4j.OutOfDeviceMemoryException;
 import io.embed4j.Precision;
-import io.embed4j.UnsupportedModelException;
 import io.embed4j.core.device.LiveMemoryLedger;
 import io.embed4j.core.fit.FitPlanner;
 import io.embed4j.cuda.driver.CudaContext;
@@ -146,7 +145,7 @@ final class CudaDevice implements Device {
         MemoryLedger.Reservation reservation = memory.reserve(options.tenant(), arena.memoryPlan());
         try {
             context.makeCurrent();
-            EncoderEngine engine = new EncoderEngine(context, module, computeCapability, spec, weights, arena);
+            EncoderEngine engine = new EncoderEngine(context, memory, module, computeCapability, spec, weights, arena);
             return new CudaEncoder(context, new ResizableArena(spec, weights, options, arena, reservation), engine);
         } catch (CudaException e) {
             reservation.close();
@@ -228,17 +227,14 @@ final class CudaDevice implements Device {
 
     @Override
     public IndexPlan planIndex(IndexSpec spec, int rows) {
-        throw noIndex();
+        return planner.planIndex(spec, rows);
     }
 
     @Override
     public IndexShard index(IndexSpec spec) {
-        throw noIndex();
-    }
-
-    private static UnsupportedModelException noIndex() {
-        return new UnsupportedModelException(
-                "The CUDA backend of this version has no index. Use the device cpu for it.");
+        planner.requireSupported(spec);
+        context.makeCurrent();
+        return new CudaIndexShard(context, spec, new ShardMemory(info.id(), context, module, memory, spec));
     }
 
     @Override

@@ -60,9 +60,10 @@ final class CudaEncoder implements Encoder {
      *
      * @param batch its tokens
      * @param request what is wanted
+     * @param stays whether the vectors are to stay on the device
      * @param result where vectors go
      */
-    record Task(PackedBatch batch, OutputRequest request, CompletableFuture<VectorBlock> result) {}
+    record Task(PackedBatch batch, OutputRequest request, boolean stays, CompletableFuture<VectorBlock> result) {}
 
     /** The encoder's memory in the device's account. */
     interface Account extends AutoCloseable {
@@ -145,6 +146,15 @@ final class CudaEncoder implements Encoder {
 
     @Override
     public Submission submit(PackedBatch batch, OutputRequest request) {
+        return submit(batch, request, false);
+    }
+
+    @Override
+    public Submission submitToStay(PackedBatch batch, OutputRequest.Pooled request) {
+        return submit(batch, request, true);
+    }
+
+    private Submission submit(PackedBatch batch, OutputRequest request, boolean stays) {
         if (batch.tokens() > limits.maxTokens()) {
             throw new IllegalArgumentException("A batch of " + batch.rows() + " rows, " + batch.tokens()
                     + " tokens, longest row " + batch.longestRow() + " exceeds " + limits + ".");
@@ -152,7 +162,7 @@ final class CudaEncoder implements Encoder {
         CompletableFuture<VectorBlock> result = new CompletableFuture<>();
         List<Runnable> outcomes;
         synchronized (this) {
-            waiting.add(new Task(batch, request, result));
+            waiting.add(new Task(batch, request, stays, result));
             outcomes = startWaiting();
         }
         outcomes.forEach(Runnable::run);
@@ -265,8 +275,9 @@ final class CudaEncoder implements Encoder {
         }
         if (failure != null) {
             batch.task().result().completeExceptionally(failure);
-        } else if (vectors != null) {
-            batch.task().result().complete(vectors);
+        } else if (vectors != null && !batch.task().result().complete(vectors)) {
+            // Nobody waits any more, and nobody else would give back what they lie in.
+            vectors.close();
         }
         outcomes.forEach(Runnable::run);
     }

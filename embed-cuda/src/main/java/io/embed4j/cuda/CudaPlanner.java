@@ -5,11 +5,15 @@ import io.embed4j.DeviceInfo;
 import io.embed4j.GpuCard;
 import io.embed4j.Precision;
 import io.embed4j.UnsupportedModelException;
+import io.embed4j.core.index.HostRows;
+import io.embed4j.spec.DType;
 import io.embed4j.spec.EncoderSpec;
 import io.embed4j.spec.HeadModule;
 import io.embed4j.spec.RopeScaling;
 import io.embed4j.spi.DevicePlanner;
 import io.embed4j.spi.EncoderOptions;
+import io.embed4j.spi.IndexPlan;
+import io.embed4j.spi.IndexSpec;
 import io.embed4j.spi.MemoryPlan;
 import io.embed4j.spi.WeightTypes;
 import java.util.List;
@@ -106,6 +110,29 @@ record CudaPlanner(DeviceInfo info, int computeCapability, long totalBytes, Long
         requireOffered(spec, options.precision());
         requireSupported(spec);
         return EncoderArena.plan(spec, options, computeCapability);
+    }
+
+    @Override
+    public IndexPlan planIndex(IndexSpec spec, int rows) {
+        requireSupported(spec);
+        long hostBytes = ShardRows.keepsAllOnHost(spec) ? HostRows.bytes(spec.dimension(), rows) : 0;
+        return new IndexPlan(new ShardLayout(spec, rows, computeCapability).plan(rows), hostBytes);
+    }
+
+    /**
+     * Passes an index that the device can hold.
+     *
+     * @throws UnsupportedModelException if it cannot
+     */
+    void requireSupported(IndexSpec spec) {
+        if (spec.storage() == DType.BF16 && !precisions().contains(Precision.BF16)) {
+            throw new UnsupportedModelException("The device " + info.id() + " does not multiply bf16. Store the index in"
+                    + " fp16 or fp32.");
+        }
+        if (spec.dimension() > ShardLayout.MAX_DIMENSION) {
+            throw new UnsupportedModelException("The device " + info.id() + " takes indexes of vectors of at most "
+                    + ShardLayout.MAX_DIMENSION + " numbers, not " + spec.dimension() + ". Use the device cpu.");
+        }
     }
 
     private void requireOffered(EncoderSpec spec, Precision precision) {

@@ -19,7 +19,7 @@ import io.embed4j.spi.MemoryPlan;
  */
 record EncoderArena(DType type, WeightLayout weights, ActivationLayout activations, long cublasBytes) {
     /** Device memory is given out in pieces of 2 MiB: what is left of the last one belongs to the plan. */
-    private static final long GRANULE = 2L << 20;
+    static final long GRANULE = 2L << 20;
 
     private static final int DEFAULT_BATCH_TOKENS = 16384;
     /** Beyond, sizes no longer fit the ints that kernels count with; and nothing is gained long before. */

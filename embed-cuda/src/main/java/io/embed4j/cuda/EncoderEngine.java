@@ -10,6 +10,7 @@ import io.embed4j.cuda.driver.DevicePointer;
 import io.embed4j.cuda.driver.KernelModule;
 import io.embed4j.spec.EncoderSpec;
 import io.embed4j.spec.PoolingMode;
+import io.embed4j.spi.MemoryLedger;
 import io.embed4j.spi.OutputRequest;
 import io.embed4j.spi.PackedBatch;
 import io.embed4j.spi.VectorBlock;
@@ -34,6 +35,7 @@ final class EncoderEngine implements AutoCloseable {
     private final CudaContext context;
     private final KernelModule module;
     private final int computeCapability;
+    private final MemoryLedger ledger;
     private final EncoderSpec spec;
     private final Resources resources = new Resources();
     private final DevicePointer weights;
@@ -52,8 +54,15 @@ final class EncoderEngine implements AutoCloseable {
      * @param dimension width of its vectors
      * @param numbers how many the slot's output will hold
      * @param early vectors that were copied out in pieces already; empty if they are in the slot's output
+     * @param staying vectors that stay on the device; empty if they are to be copied out
      */
-    record Running(CudaEncoder.Task task, int slot, int dimension, int numbers, Optional<float[]> early) {}
+    record Running(
+            CudaEncoder.Task task,
+            int slot,
+            int dimension,
+            int numbers,
+            Optional<float[]> early,
+            Optional<DeviceVectors> staying) {}
 
     /**
      * Allocates everything and loads the weights.
@@ -62,6 +71,7 @@ final class EncoderEngine implements AutoCloseable {
      */
     EncoderEngine(
             CudaContext context,
+            MemoryLedger ledger,
             KernelModule module,
             int computeCapability,
             EncoderSpec spec,
@@ -70,6 +80,7 @@ final class EncoderEngine implements AutoCloseable {
         this.context = context;
         this.module = module;
         this.computeCapability = computeCapability;
+        this.ledger = ledger;
         this.spec = spec;
         try {
             weights = resources
@@ -144,6 +155,22 @@ final class EncoderEngine implements AutoCloseable {
     }
 
     private Running startPooled(CudaEncoder.Task task, OutputRequest.Pooled request, int slot) {
+        if (!task.stays()) {
+            return startPooled(task, request, slot, Optional.empty());
+        }
+        DeviceVectors staying =
+                DeviceVectors.allocate(context, ledger, task.batch().rows(), request.dimension());
+        try {
+            return startPooled(task, request, slot, Optional.of(staying));
+        } catch (RuntimeException | Error e) {
+            settle();
+            staying.close();
+            throw e;
+        }
+    }
+
+    private Running startPooled(
+            CudaEncoder.Task task, OutputRequest.Pooled request, int slot, Optional<DeviceVectors> staying) {
         PackedBatch batch = task.batch();
         boolean pruned = TextHead.takesOneToken(request);
         boolean lastTokens = request.pooling().modes().get(0) == PoolingMode.LAST_TOKEN;
@@ -161,11 +188,16 @@ final class EncoderEngine implements AutoCloseable {
                 EncoderProgram.Result result = program.run(inputs, pruned, (layer, hidden, rows) -> {});
                 head.run(result, inputs, request, 0, inputs.rowBound(), output);
             });
-            download(slot, numbers);
-            return new Running(task, slot, request.dimension(), numbers, Optional.empty());
+            if (staying.isPresent()) {
+                compute.copy(staying.get().pointer(), output, (long) numbers * Float.BYTES);
+                working.slot(slot).downloaded().record(compute);
+            } else {
+                download(slot, numbers);
+            }
+            return new Running(task, slot, request.dimension(), numbers, Optional.empty(), staying);
         }
         EncoderProgram.Result result = program.run(inputs, pruned, (layer, hidden, rows) -> {});
-        float[] vectors = new float[numbers];
+        float[] vectors = new float[staying.isPresent() ? 0 : numbers];
         int step = textsAtOnce / ROWS_TOGETHER * ROWS_TOGETHER;
         if (step == 0) {
             throw new IllegalArgumentException("Vectors of " + request.dimension() + " numbers by "
@@ -175,9 +207,18 @@ final class EncoderEngine implements AutoCloseable {
         for (int first = 0; first < batch.rows(); first += step) {
             int texts = Math.min(step, batch.rows() - first);
             head.run(result, inputs, request, first, texts, output);
-            fetch(slot, vectors, first * request.dimension(), texts * request.dimension());
+            int at = first * request.dimension();
+            int piece = texts * request.dimension();
+            if (staying.isPresent()) {
+                compute.copy(staying.get().pointer().plus((long) at * Float.BYTES), output, (long) piece * Float.BYTES);
+            } else {
+                fetch(slot, vectors, at, piece);
+            }
         }
-        return new Running(task, slot, request.dimension(), numbers, Optional.of(vectors));
+        if (staying.isPresent()) {
+            working.slot(slot).downloaded().record(compute);
+        }
+        return new Running(task, slot, request.dimension(), numbers, Optional.of(vectors), staying);
     }
 
     private Running startTokens(CudaEncoder.Task task, OutputRequest.Tokens request, int slot) {
@@ -205,7 +246,7 @@ final class EncoderEngine implements AutoCloseable {
                 }
             }
         });
-        return new Running(task, slot, width, vectors.length, Optional.of(vectors));
+        return new Running(task, slot, width, vectors.length, Optional.of(vectors), Optional.empty());
     }
 
     private BatchInputs upload(PackedBatch batch, LaunchGraphs.Bounds bounds, boolean lastTokens, int slot) {
@@ -244,9 +285,13 @@ final class EncoderEngine implements AutoCloseable {
      * Waits for a batch.
      *
      * @param batch the oldest that is running
-     * @return its vectors, in host memory
+     * @return its vectors, in host memory or where they stay
      */
     VectorBlock finish(Running batch) {
+        if (batch.staying().isPresent()) {
+            working.slot(batch.slot()).downloaded().synchronize();
+            return batch.staying().get();
+        }
         float[] vectors = batch.early().orElseGet(() -> {
             working.slot(batch.slot()).downloaded().synchronize();
             float[] values = new float[batch.numbers()];

@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
 import io.embed4j.cuda.driver.CudaContext;
+import io.embed4j.cuda.driver.CudaStream;
+import io.embed4j.cuda.driver.PinnedMemory;
+import io.embed4j.spi.MemoryLedger;
 import jcuda.driver.JCudaDriver;
 
 /**
@@ -55,6 +58,19 @@ final class EmulatedDevice implements AutoCloseable {
                 .as("limit %x", number)
                 .isZero();
         return value[0];
+    }
+
+    /** Vectors on the device, as an encoder leaves them there. */
+    DeviceVectors vectors(MemoryLedger ledger, float[] values, int dimension) {
+        context.makeCurrent();
+        DeviceVectors vectors = DeviceVectors.allocate(context, ledger, values.length / dimension, dimension);
+        try (CudaStream stream = new CudaStream(context);
+                PinnedMemory pinned = new PinnedMemory(context, values.length * Float.BYTES)) {
+            pinned.buffer().asFloatBuffer().put(values);
+            stream.upload(vectors.pointer(), pinned, 0, (long) values.length * Float.BYTES);
+            stream.synchronize();
+        }
+        return vectors;
     }
 
     /** Bytes that are allocated. */

@@ -6,15 +6,26 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.embed4j.Embedder;
 import io.embed4j.Embeddings;
+import io.embed4j.Hits;
 import io.embed4j.Precision;
 import io.embed4j.UnsupportedModelException;
+import io.embed4j.spec.DType;
+import io.embed4j.spi.Device;
+import io.embed4j.spi.DeviceId;
+import io.embed4j.spi.IndexShard;
+import io.embed4j.spi.IndexSpec;
+import io.embed4j.spi.RowSelection;
 import io.embed4j.testkit.Bar;
+import io.embed4j.testkit.BruteForce;
 import io.embed4j.testkit.Fixture;
 import java.io.IOException;
+import java.nio.FloatBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 
 /** Devices that the emulated one is only if it is told so before it starts, so in JVMs of their own. */
@@ -57,7 +68,7 @@ class OtherDevicesTest {
     @Test
     void aDeviceWithoutAsynchronousCopiesRunsToo() throws Exception {
         assertThat(run(Turing.class, Map.of("EMBED4J_EMULATOR_COMPUTE_CAPABILITY", "7.5")))
-                .contains("bf16 is refused");
+                .contains("bf16 is refused", "fp16 rows are found");
     }
 
     /** Compute capability 7.5: no cp.async, no bf16. */
@@ -76,6 +87,29 @@ class OtherDevicesTest {
                     .isInstanceOf(UnsupportedModelException.class)
                     .hasMessageContaining("cuda:0 does not offer the precision bf16");
             System.out.println("bf16 is refused");
+            index();
+        }
+
+        /** fp16 without tensor cores that the scan could use: few queries by the plain kernel, many by cuBLAS. */
+        private static void index() {
+            Random random = new Random(3);
+            float[] rows = new float[500 * 33];
+            for (int i = 0; i < rows.length; i++) {
+                rows[i] = (float) random.nextGaussian();
+            }
+            try (Device device = new CudaBackendProvider().open(DeviceId.parse("cuda:0"));
+                    IndexShard shard = device.index(new IndexSpec(33, DType.FP16, IndexSpec.Rescoring.EXACT))) {
+                shard.add(FloatBuffer.wrap(rows));
+                for (int queries : new int[] {1, 8, 40}) {
+                    float[] query = Arrays.copyOf(rows, queries * 33);
+                    Hits hits = shard.search(FloatBuffer.wrap(query), 6, RowSelection.first(500));
+                    new BruteForce(33, rows).check(queries + " queries", hits, query, 500, row -> true);
+                }
+                assertThatThrownBy(() -> device.index(new IndexSpec(33, DType.BF16, IndexSpec.Rescoring.EXACT)))
+                        .isInstanceOf(UnsupportedModelException.class)
+                        .hasMessage("The device cuda:0 does not multiply bf16. Store the index in fp16 or fp32.");
+            }
+            System.out.println("fp16 rows are found");
         }
     }
 

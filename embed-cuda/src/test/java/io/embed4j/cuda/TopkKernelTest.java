@@ -38,8 +38,7 @@ class TopkKernelTest {
         return type.name().toLowerCase(Locale.ROOT);
     }
 
-    // ---- candidates as kernels write them
-    // -----------------------------------------------------------------------------
+    // ---- candidates as kernels write them ----
 
     private static int orderedBits(float score) {
         int bits = Float.floatToRawIntBits(score);
@@ -90,8 +89,7 @@ class TopkKernelTest {
         return bench.ints(words);
     }
 
-    // ---- rows on the device
-    // --------------------------------------------------------------------------------------------
+    // ---- rows on the device ----
 
     @ParameterizedTest
     @EnumSource(names = {"FP32", "FP16", "BF16"})
@@ -158,8 +156,7 @@ class TopkKernelTest {
         assertThat(bench.read(largest)[2]).isZero();
     }
 
-    // ---- scores
-    // --------------------------------------------------------------------------------------------------------
+    // ---- scores ----
 
     /** A scanning kernel and what it is launched with. */
     private record Scan(String kernel, int queries, DType type) {
@@ -374,8 +371,7 @@ class TopkKernelTest {
         }
     }
 
-    // ---- lists of candidates
-    // -------------------------------------------------------------------------------------------
+    // ---- lists of candidates ----
 
     /** What to fill lists with: scores from a few values or many, both signs, zeros of both signs. */
     private float randomScore(int kind) {

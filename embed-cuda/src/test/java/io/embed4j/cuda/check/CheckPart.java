@@ -17,9 +17,11 @@ enum CheckPart {
             "io.embed4j.cuda.MovingKernelsTest",
             "io.embed4j.cuda.PoolingKernelTest",
             "io.embed4j.cuda.QkvKernelTest",
-            "io.embed4j.cuda.RowNormKernelTest"),
+            "io.embed4j.cuda.RowNormKernelTest",
+            "io.embed4j.cuda.TopkKernelTest"),
     PARITY("Vectors are the reference's", 120, CheckPart.CONTRACT_CLASS),
     CONTRACT("The contract of every backend", 240, CheckPart.CONTRACT_CLASS),
+    INDEX("Top-k is that of brute force", 180, "io.embed4j.cuda.CudaIndexContractTest"),
     FAULTS("Failures that a GPU takes without harm", 90, "io.embed4j.cuda.SafeFaultTest"),
     MEMORY("Predicted memory is cuMemGetInfo's", 90, "io.embed4j.cuda.PredictedMemoryTest");
 
