@@ -126,8 +126,8 @@ record CudaPlanner(DeviceInfo info, int computeCapability, long totalBytes, Long
      */
     void requireSupported(IndexSpec spec) {
         if (spec.storage() == DType.BF16 && !precisions().contains(Precision.BF16)) {
-            throw new UnsupportedModelException("The device " + info.id() + " does not multiply bf16. Store the index in"
-                    + " fp16 or fp32.");
+            throw new UnsupportedModelException(
+                    "The device " + info.id() + " does not multiply bf16. Store the index in" + " fp16 or fp32.");
         }
         if (spec.dimension() > ShardLayout.MAX_DIMENSION) {
             throw new UnsupportedModelException("The device " + info.id() + " takes indexes of vectors of at most "
