@@ -55,7 +55,8 @@ final class CpuDevice implements Device {
     /**
      * {@inheritDoc}
      *
-     * <p>Weights count as they are multiplied: ONNX Runtime repacks the matrices and lets go of the mapped originals. The
+     * <p>Weights count as they are multiplied: ONNX Runtime repacks the matrices and lets go of the mapped originals. Those
+     * that are not stored in fp32 are widened into memory, and their mapped originals stay beside that. The
      * session for single texts has a second copy of the matrices, which is the workspace here. Activations count what is
      * alive at once in a layer, for every batch that may be under way.
      */
@@ -65,7 +66,8 @@ final class CpuDevice implements Device {
         requirePrecision(options.precision());
         DType linear = options.precision() == Precision.INT8 ? DType.INT8 : DType.FP32;
         long weightBytes = spec.weightShapes().stream()
-                .mapToLong(weight -> weight.elements() * (isLinear(weight) ? linear : DType.FP32).bytes())
+                .mapToLong(weight -> weight.elements() * (isLinear(weight) ? linear : DType.FP32).bytes()
+                        + mappedBytes(weight, stored))
                 .sum();
         Encoder.Limits limits = CpuEncoder.limits(spec, options);
         long perToken = spec.layers().stream()
@@ -82,6 +84,11 @@ final class CpuDevice implements Device {
                 .sum();
         return new MemoryPlan(
                 weightBytes, perBatch * limits.concurrentBatches(), limits.concurrentBatches() > 1 ? matrixBytes : 0);
+    }
+
+    private static long mappedBytes(WeightShape weight, WeightTypes stored) {
+        DType type = stored.type(weight.role(), weight.index());
+        return type == DType.FP32 ? 0 : weight.elements() * type.bytes();
     }
 
     /** The matrices of layers; tables and vectors stay in fp32 in every precision. */

@@ -144,7 +144,7 @@ class ExactPlanTest {
 
     @Test
     @Tag("full")
-    void fiveHundredPairsOfTenants() throws Exception {
-        check(20, 500);
+    void fiveHundredTenantsInPairs() throws Exception {
+        check(20, 250);
     }
 }
