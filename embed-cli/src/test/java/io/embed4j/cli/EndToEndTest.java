@@ -51,7 +51,7 @@ class EndToEndTest {
 
     @Test
     void aWrongOptionIsTheUsersNotOurs() {
-        assertThat(exitCode("--prompt-name", "query", "text")).isEqualTo(2);
+        assertThat(exitCode("--prompt-name", "quarry", "text")).isEqualTo(2);
         assertThat(exitCode("-m", "/no/such/model", "text")).isEqualTo(1);
         assertThat(err.toString().lines()).hasSize(2).allMatch(line -> line.startsWith("embed: "));
         assertThat(out.size()).isZero();
