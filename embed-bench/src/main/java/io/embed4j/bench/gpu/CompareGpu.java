@@ -88,6 +88,7 @@ final class CompareGpu {
             }
         }
         steps.add(peers("topk", 60));
+        steps.add(java("embed4j top-k", 90, MeasureTopK.class, options.device()));
         for (Shape shape : options.shapes()) {
             steps.add(peers(
                     "compile",
@@ -117,23 +118,30 @@ final class CompareGpu {
     }
 
     private Step embed4j(Shape shape, Precision precision) {
-        int boundSeconds = 45;
-        return new Step(
+        return java(
                 "embed4j " + shape.id() + " " + precision,
-                boundSeconds,
-                List.of(
-                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                        "-Xmx4g",
-                        "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-                        "-cp",
-                        System.getProperty("java.class.path"),
-                        MeasureEmbed4j.class.getName(),
-                        rows.toString(),
-                        options.work().toString(),
-                        shape.id(),
-                        precision.toString(),
-                        options.device(),
-                        String.valueOf(boundSeconds * MEASURING_SHARE)));
+                45,
+                MeasureEmbed4j.class,
+                options.work().toString(),
+                shape.id(),
+                precision.toString(),
+                options.device());
+    }
+
+    /** A program of ours: the file of figures, what is given here, and the seconds it may measure. */
+    private Step java(String name, int boundSeconds, Class<?> program, String... arguments) {
+        List<String> command = new ArrayList<>(List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Xmx4g",
+                "-XX:MaxDirectMemorySize=64g",
+                "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+                "-cp",
+                System.getProperty("java.class.path"),
+                program.getName(),
+                rows.toString()));
+        command.addAll(List.of(arguments));
+        command.add(String.valueOf(boundSeconds * MEASURING_SHARE));
+        return new Step(name, boundSeconds, command);
     }
 
     private void run(Step step) throws IOException, InterruptedException {

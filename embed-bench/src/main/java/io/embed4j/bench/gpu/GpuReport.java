@@ -35,6 +35,7 @@ record GpuReport(DeviceInfo device, String date, String commit, double seconds, 
     private static final int FLOOR_LENGTH = 128;
     private static final String FLOOR_LOAD = FLOOR_LENGTH + " tokens";
     private static final double TERA = 1e12;
+    private static final double MILLIS = 1e3;
 
     /** Writes all three files. */
     void write(Path directory) throws IOException {
@@ -131,27 +132,49 @@ record GpuReport(DeviceInfo device, String date, String commit, double seconds, 
         if (!row.load().equals(FLOOR_LOAD) || !row.unit().equals(Row.TOKENS_PER_SECOND)) {
             return Optional.empty();
         }
-        return select(other -> other.engine().equals(Row.DEVICE) && other.work().equals("product")).stream()
-                .findFirst()
-                .map(product -> row.value() * shape.flopPerToken(FLOOR_LENGTH) / (product.value() * TERA));
+        return rate("product").map(product -> row.value() * shape.flopPerToken(FLOOR_LENGTH) / (product * TERA));
     }
 
     private void topK(StringBuilder text) {
-        List<Row> searches = select(row -> row.work().equals("top-k"));
+        List<Row> searches = select(row -> row.work().equals(Row.TOP_K));
         if (searches.isEmpty()) {
             return;
         }
-        text.append("\n## top-k\n\n| who | dtype | load | figure | |\n|---|---|---|---:|---|\n");
+        text.append("\n## top-k\n\n| who | dtype | load | ms | times torch | times the floor | |\n"
+                + "|---|---|---|---:|---:|---:|---|\n");
         for (Row row : searches) {
+            Search search = Search.of(row);
+            Optional<Double> ratio = select(other -> other.engine().startsWith("torch")
+                            && other.work().equals(Row.TOP_K)
+                            && other.load().equals(row.load()))
+                    .stream()
+                    .findFirst()
+                    .map(torch -> torch.value() / row.value());
+            Optional<Double> floor = rate("copy")
+                    .flatMap(copy -> rate("product")
+                            .map(product -> row.value() / MILLIS / search.floorSeconds(copy * TERA, product * TERA)));
             text.append(String.format(
                     Locale.ROOT,
-                    "| %s | %s | %s | %.4g | %s |%n",
+                    "| %s | %s | %s | %.4g | %s | %s | %s |%n",
                     row.engine(),
                     row.dtype(),
                     row.load(),
                     row.value(),
-                    row.unit()));
+                    ratio.map(value -> String.format(Locale.ROOT, "%.2f", value))
+                            .orElse(""),
+                    floor.map(value -> String.format(Locale.ROOT, "%.2f", value))
+                            .orElse(""),
+                    row.engine().equals(Row.EMBED4J)
+                            ? floor.map(search::verdict).orElse("")
+                            : ""));
         }
+    }
+
+    /** What the device itself did in this run, in tera. */
+    private Optional<Double> rate(String work) {
+        return select(row -> row.engine().equals(Row.DEVICE) && row.work().equals(work)).stream()
+                .findFirst()
+                .map(Row::value);
     }
 
     /** Ragged text to vectors: the best of each engine and dtype, shape by shape. */

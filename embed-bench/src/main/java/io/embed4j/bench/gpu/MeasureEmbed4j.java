@@ -24,7 +24,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Random;
@@ -40,7 +39,6 @@ final class MeasureEmbed4j {
     private static final int RUNS = 5;
     private static final int ONE_TEXT_WARM_UP = 50;
     private static final int ONE_TEXT_RUNS = 200;
-    private static final double NANOS = 1e9;
     private static final double MICROS = 1e6;
 
     private final Path rows;
@@ -48,7 +46,7 @@ final class MeasureEmbed4j {
     private final String shape;
     private final Precision precision;
     private final String device;
-    private final long end;
+    private final Stopwatch stopwatch;
 
     private MeasureEmbed4j(Path rows, Path work, String shape, Precision precision, String device, double seconds) {
         this.rows = rows;
@@ -56,7 +54,7 @@ final class MeasureEmbed4j {
         this.shape = shape;
         this.precision = precision;
         this.device = device;
-        this.end = System.nanoTime() + (long) (seconds * NANOS);
+        this.stopwatch = new Stopwatch(seconds);
     }
 
     /**
@@ -93,12 +91,12 @@ final class MeasureEmbed4j {
                     Row.TEXT_TO_HOST,
                     Row.RAGGED,
                     Row.TOKENS_PER_SECOND,
-                    tokens / medianSeconds(() -> embedder.embed(texts), RUNS, 0));
+                    tokens / stopwatch.medianSeconds(() -> embedder.embed(texts), RUNS, 0));
             add(
                     Row.TEXT_TO_HOST,
                     Row.ONE_TEXT,
                     Row.MICROSECONDS,
-                    MICROS * medianSeconds(() -> embedder.embed(one), ONE_TEXT_RUNS, ONE_TEXT_WARM_UP));
+                    MICROS * stopwatch.medianSeconds(() -> embedder.embed(one), ONE_TEXT_RUNS, ONE_TEXT_WARM_UP));
         }
     }
 
@@ -211,7 +209,7 @@ final class MeasureEmbed4j {
     private void encode(Encoder encoder, OutputRequest request, List<PackedBatch> batches, String load)
             throws IOException {
         long tokens = batches.stream().mapToLong(PackedBatch::tokens).sum();
-        double seconds = medianSeconds(
+        double seconds = stopwatch.medianSeconds(
                 () -> {
                     List<Submission> underWay = batches.stream()
                             .map(batch -> encoder.submit(batch, request))
@@ -221,22 +219,6 @@ final class MeasureEmbed4j {
                 RUNS,
                 1);
         add(Row.IDS_TO_HOST, load, Row.TOKENS_PER_SECOND, tokens / seconds);
-    }
-
-    /** At least one run, and no more once time is up. */
-    private double medianSeconds(Runnable work, int runs, int warmUp) {
-        for (int run = 0; run < warmUp && System.nanoTime() < end; run++) {
-            work.run();
-        }
-        double[] seconds = new double[runs];
-        int done = 0;
-        while (done < runs && (done == 0 || System.nanoTime() < end)) {
-            long start = System.nanoTime();
-            work.run();
-            seconds[done++] = (System.nanoTime() - start) / NANOS;
-        }
-        Arrays.sort(seconds, 0, done);
-        return seconds[done / 2];
     }
 
     private void add(String work, String load, String unit, double value) throws IOException {

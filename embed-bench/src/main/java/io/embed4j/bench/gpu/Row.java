@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * One figure, as a line of JSON in the file that {@link MeasureEmbed4j} and {@code peers.py} append to.
  *
  * @param engine who: {@code embed4j}, {@code sentence-transformers}, {@code device} for what the hardware does
- * @param work from where to where: {@code text to host}, {@code ids to host}, {@code ids to device}, {@code error}, or what
+ * @param work from where to where: {@code text to host}, {@code ids to host}, {@code ids to device}, {@code top-k}, {@code error}, or what
  *     the device did
  * @param load on what: {@code ragged}, {@code 128 tokens}, {@code one text}
  * @param unit {@code tokens/s}, {@code us}, {@code ms}, {@code TFLOP/s}, {@code TB/s}
@@ -38,6 +38,8 @@ record Row(
     static final String DEVICE = "device";
     static final String TEXT_TO_HOST = "text to host";
     static final String IDS_TO_HOST = "ids to host";
+    static final String IDS_TO_DEVICE = "ids to device";
+    static final String TOP_K = "top-k";
     static final String ERROR = "error";
     static final String RAGGED = "ragged";
     static final String ONE_TEXT = "one text";

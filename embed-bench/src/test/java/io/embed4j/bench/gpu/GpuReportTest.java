@@ -60,6 +60,23 @@ class GpuReportTest {
     }
 
     @Test
+    void searchesAreHeldAgainstTorchAndTheLargerFloor() {
+        String load = "10000000 x 384, Q = 1, k = 10";
+        String many = "10000000 x 384, Q = 1024, k = 10";
+        String text = report(
+                        new Row("device", "product", "8192^3 bf16", "TFLOP/s", 800, null, null, 0),
+                        new Row("device", "copy", "4096 MiB", "TB/s", 4, null, null, 0),
+                        // 7.68 GB at 4 TB/s: 1.92 ms; 7.86 TFLOP at 800: 9.83 ms
+                        new Row("embed4j", "top-k", load, "ms", 2.112, null, "fp16", 0),
+                        new Row("torch matmul + topk", "top-k", load, "ms", 4.224, null, "fp16", 0),
+                        new Row("embed4j", "top-k", many, "ms", 19.66, null, "fp16", 0))
+                .markdown();
+        assertThat(text)
+                .contains("| " + load + " | 2.112 | 2.00 | 1.10 | gate 1.2, goal 1.2: goal reached |")
+                .contains("| " + many + " | 19.66 |  | 2.00 | gate 1.6, goal 1.6: gate missed |");
+    }
+
+    @Test
     void whatWasCutOffIsSaidAndTheDeviceHeadsAll() throws Exception {
         report(row("embed4j", "text to host", "ragged", "tokens/s", 6e6, "bf16", 0))
                 .write(directory);
