@@ -27,6 +27,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Random;
+import java.util.function.Function;
 
 /**
  * embed4j's half of the comparison, on the model and the texts that {@code peers.py} made. Every figure is appended to a
@@ -36,6 +37,7 @@ final class MeasureEmbed4j {
     private static final int[] UNIFORM_LENGTHS = {16, 128, 512};
     private static final int FIRST_WORD = 57; // behind special tokens and letters in the vocabulary of peers.py
     private static final int BATCHES = 12;
+    private static final int SMALL_DEVICE_TOKENS = 512;
     private static final int RUNS = 5;
     private static final int ONE_TEXT_WARM_UP = 50;
     private static final int ONE_TEXT_RUNS = 200;
@@ -133,16 +135,18 @@ final class MeasureEmbed4j {
         add(Row.ERROR, "first " + count + " texts", "distance", worst);
     }
 
-    /** Token ids to vectors on the host: what the device and its copies take, without tokenizing. */
+    /** Token ids to vectors: what the device and its copies take, without tokenizing. */
     private void throughTheEncoder() throws IOException {
         ModelDefinition model = ModelLoader.load(work.resolve(shape).toString());
         EncoderOptions options = new EncoderOptions(model.name(), precision, model.maxTokens(), 0, List.of());
         DeviceId id = DeviceId.parse(device);
         try (Device opened = Backends.find().provider(id).open(id);
                 Encoder encoder = opened.load(model.spec(), model.weights(), options)) {
-            OutputRequest request = new OutputRequest.Pooled(
+            OutputRequest.Pooled request = new OutputRequest.Pooled(
                     model.spec().pooling(), model.spec().outputSize(), true);
-            int budget = encoder.limits().maxTokens();
+            int budget = MeasureTopK.isSmall(opened)
+                    ? Math.min(SMALL_DEVICE_TOKENS, encoder.limits().maxTokens())
+                    : encoder.limits().maxTokens();
             for (int length : UNIFORM_LENGTHS) {
                 encode(encoder, request, pack(model, uniform(length, budget), budget), length + " tokens");
             }
@@ -206,19 +210,24 @@ final class MeasureEmbed4j {
                 new int[rows.size()]);
     }
 
-    private void encode(Encoder encoder, OutputRequest request, List<PackedBatch> batches, String load)
+    /** To vectors on the host, and to vectors that stay on the device. */
+    private void encode(Encoder encoder, OutputRequest.Pooled request, List<PackedBatch> batches, String load)
+            throws IOException {
+        encode(Row.IDS_TO_HOST, batches, load, batch -> encoder.submit(batch, request));
+        encode(Row.IDS_TO_DEVICE, batches, load, batch -> encoder.submitToStay(batch, request));
+    }
+
+    private void encode(String work, List<PackedBatch> batches, String load, Function<PackedBatch, Submission> submit)
             throws IOException {
         long tokens = batches.stream().mapToLong(PackedBatch::tokens).sum();
         double seconds = stopwatch.medianSeconds(
                 () -> {
-                    List<Submission> underWay = batches.stream()
-                            .map(batch -> encoder.submit(batch, request))
-                            .toList();
+                    List<Submission> underWay = batches.stream().map(submit).toList();
                     underWay.forEach(submission -> submission.result().join().close());
                 },
                 RUNS,
                 1);
-        add(Row.IDS_TO_HOST, load, Row.TOKENS_PER_SECOND, tokens / seconds);
+        add(work, load, Row.TOKENS_PER_SECOND, tokens / seconds);
     }
 
     private void add(String work, String load, String unit, double value) throws IOException {

@@ -40,7 +40,7 @@ final class MeasureTopK {
         Stopwatch stopwatch = new Stopwatch(Double.parseDouble(all.get(2)));
         DeviceId id = DeviceId.parse(all.get(1));
         try (Device device = Backends.find().provider(id).open(id)) {
-            int[][] sizes = device.memory().totalBytes() < SMALL_DEVICE_BYTES ? SMALL_SIZES : SIZES;
+            int[][] sizes = isSmall(device) ? SMALL_SIZES : SIZES;
             for (int[] size : sizes) {
                 if (!stopwatch.isLate()) {
                     measure(device, size[0], size[1], stopwatch, rows);
@@ -48,6 +48,11 @@ final class MeasureTopK {
             }
         }
         System.exit(0);
+    }
+
+    /** Whether it is one to try the program on, such as the emulated one, rather than one to measure. */
+    static boolean isSmall(Device device) {
+        return device.memory().totalBytes() < SMALL_DEVICE_BYTES;
     }
 
     private static void measure(Device device, int count, int dimension, Stopwatch stopwatch, Path file)
