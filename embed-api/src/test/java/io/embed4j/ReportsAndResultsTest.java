@@ -89,12 +89,25 @@ class ReportsAndResultsTest {
 
     @Test
     void tokenEmbeddingsCheckTheirSizes() {
-        TokenEmbeddings.Token token = new TokenEmbeddings.Token("a", 5, 0, 1, false);
+        TokenEmbeddings.Token token = new TokenEmbeddings.Token("a", 5, 0, 1, 0, false);
         assertThatThrownBy(() -> new TokenEmbeddings(List.of(token), 3, new float[4], 1))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("Sizes do not fit: 4 numbers for 1 tokens of 3.");
         TokenEmbeddings tokens = new TokenEmbeddings(List.of(token, token), 2, new float[] {1, 2, 3, 4}, 5);
         assertThat(tokens.vector(1)).containsExactly(3, 4);
         assertThat(tokens.truncated()).isTrue();
+    }
+
+    @Test
+    void wordsAreRunsOfTheirTokens() {
+        List<TokenEmbeddings.Token> tokens = List.of(
+                new TokenEmbeddings.Token("[CLS]", 1, 0, 0, TokenEmbeddings.Token.NO_WORD, true),
+                new TokenEmbeddings.Token("un", 2, 0, 2, 0, false),
+                new TokenEmbeddings.Token("##tie", 3, 2, 5, 0, false),
+                new TokenEmbeddings.Token("it", 4, 6, 8, 2, false));
+        TokenEmbeddings embeddings = new TokenEmbeddings(tokens, 1, new float[] {9, 1, 4, 5}, 5);
+        assertThat(embeddings.words())
+                .containsExactly(new TokenEmbeddings.Word(0, 0, 5, 1, 3), new TokenEmbeddings.Word(2, 6, 8, 3, 4));
+        assertThat(embeddings.vector(embeddings.words().get(0))).containsExactly(2.5f);
     }
 }

@@ -104,6 +104,161 @@ public record AttentionSpec(
     }
 
     /**
+     * With queries and keys turned by their position.
+     *
+     * @param rotary the rotation
+     * @return a copy
+     */
+    public AttentionSpec withRotary(RotarySpec rotary) {
+        return new AttentionSpec(
+                heads,
+                keyValueHeads,
+                headSize,
+                scale,
+                queryKeyValueBias,
+                outputBias,
+                causal,
+                windowDistance,
+                bias,
+                Optional.of(rotary),
+                queryKeyNorm,
+                softcap);
+    }
+
+    /**
+     * With a window, or without one.
+     *
+     * @param windowDistance a token sees keys at most this many tokens away; empty for all
+     * @return a copy
+     */
+    public AttentionSpec withWindow(OptionalInt windowDistance) {
+        return new AttentionSpec(
+                heads,
+                keyValueHeads,
+                headSize,
+                scale,
+                queryKeyValueBias,
+                outputBias,
+                causal,
+                windowDistance,
+                bias,
+                rotary,
+                queryKeyNorm,
+                softcap);
+    }
+
+    /**
+     * With another factor on the scores.
+     *
+     * @param scale factor on the scores
+     * @return a copy
+     */
+    public AttentionSpec withScale(double scale) {
+        return new AttentionSpec(
+                heads,
+                keyValueHeads,
+                headSize,
+                scale,
+                queryKeyValueBias,
+                outputBias,
+                causal,
+                windowDistance,
+                bias,
+                rotary,
+                queryKeyNorm,
+                softcap);
+    }
+
+    /**
+     * With fewer heads of keys and values than of queries: grouped-query attention.
+     *
+     * @param keyValueHeads a divisor of the query heads
+     * @return a copy
+     */
+    public AttentionSpec withKeyValueHeads(int keyValueHeads) {
+        return new AttentionSpec(
+                heads,
+                keyValueHeads,
+                headSize,
+                scale,
+                queryKeyValueBias,
+                outputBias,
+                causal,
+                windowDistance,
+                bias,
+                rotary,
+                queryKeyNorm,
+                softcap);
+    }
+
+    /**
+     * With the sight of a decoder, or without.
+     *
+     * @param causal whether a token sees only itself and earlier tokens
+     * @return a copy
+     */
+    public AttentionSpec withCausal(boolean causal) {
+        return new AttentionSpec(
+                heads,
+                keyValueHeads,
+                headSize,
+                scale,
+                queryKeyValueBias,
+                outputBias,
+                causal,
+                windowDistance,
+                bias,
+                rotary,
+                queryKeyNorm,
+                softcap);
+    }
+
+    /**
+     * With a norm of every head's query and key.
+     *
+     * @param norm the norm, before the rotation
+     * @return a copy
+     */
+    public AttentionSpec withQueryKeyNorm(NormSpec norm) {
+        return new AttentionSpec(
+                heads,
+                keyValueHeads,
+                headSize,
+                scale,
+                queryKeyValueBias,
+                outputBias,
+                causal,
+                windowDistance,
+                bias,
+                rotary,
+                Optional.of(norm),
+                softcap);
+    }
+
+    /**
+     * With or without biases of the projections.
+     *
+     * @param queryKeyValueBias whether the three input projections have a bias
+     * @param outputBias whether the output projection has a bias
+     * @return a copy
+     */
+    public AttentionSpec withBiases(boolean queryKeyValueBias, boolean outputBias) {
+        return new AttentionSpec(
+                heads,
+                keyValueHeads,
+                headSize,
+                scale,
+                queryKeyValueBias,
+                outputBias,
+                causal,
+                windowDistance,
+                bias,
+                rotary,
+                queryKeyNorm,
+                softcap);
+    }
+
+    /**
      * Returns the width of the query projection and of the output projection's input.
      *
      * @return A * headSize

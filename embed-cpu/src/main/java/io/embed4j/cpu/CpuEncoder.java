@@ -6,13 +6,15 @@ import io.embed4j.EmbedderClosedException;
 import io.embed4j.Precision;
 import io.embed4j.core.device.HostVectors;
 import io.embed4j.core.math.PoolingHead;
-import io.embed4j.cpu.EncoderSession.IntTensor;
+import io.embed4j.core.math.RotaryAngles;
+import io.embed4j.cpu.EncoderSession.Tensor;
 import io.embed4j.cpu.graph.EncoderGraph;
 import io.embed4j.cpu.graph.EncoderGraph.Rows;
 import io.embed4j.cpu.graph.LinearSite;
 import io.embed4j.cpu.graph.Quantization;
 import io.embed4j.spec.DType;
 import io.embed4j.spec.EncoderSpec;
+import io.embed4j.spec.RotarySpec;
 import io.embed4j.spec.WeightShape;
 import io.embed4j.spi.Encoder;
 import io.embed4j.spi.EncoderOptions;
@@ -41,6 +43,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Consumer;
+import java.util.stream.IntStream;
 
 /**
  * One encoder on the CPU: as many worker threads as cores, each running whole batches on one shared session, so that
@@ -271,18 +274,29 @@ final class CpuEncoder implements Encoder {
         return magnitudes;
     }
 
-    private Map<String, IntTensor> inputs(PackedBatch batch, Rows rows) {
+    private Map<String, Tensor> inputs(PackedBatch batch, Rows rows) {
         int tokens = batch.tokens();
         int longest = batch.longestRow();
-        Map<String, IntTensor> inputs = new HashMap<>();
-        inputs.put(EncoderGraph.TOKEN_IDS, new IntTensor(ints(batch.tokenIds()), tokens));
-        inputs.put(EncoderGraph.ROW_LENGTHS, new IntTensor(rowLengths(batch), batch.rows()));
-        inputs.put(EncoderGraph.POSITIONS, new IntTensor(ints(batch.positions()), tokens));
+        Map<String, Tensor> inputs = new HashMap<>();
+        inputs.put(EncoderGraph.TOKEN_IDS, new Tensor(ints(batch.tokenIds()), tokens));
+        inputs.put(EncoderGraph.ROW_LENGTHS, new Tensor(rowLengths(batch), batch.rows()));
+        Optional<RotarySpec> byBatch = RotaryAngles.byBatch(spec);
+        if (byBatch.isPresent()) {
+            RotaryAngles angles = RotaryAngles.ofBatch(byBatch.get(), batch);
+            int pairs = byBatch.get().rotaryDimension() / 2;
+            inputs.put(EncoderGraph.COSINES, new Tensor(floats(angles.cosines()), tokens, pairs));
+            inputs.put(EncoderGraph.SINES, new Tensor(floats(angles.sines()), tokens, pairs));
+            inputs.put(
+                    EncoderGraph.POSITIONS,
+                    new Tensor(ints(IntStream.range(0, tokens).toArray()), tokens));
+        } else {
+            inputs.put(EncoderGraph.POSITIONS, new Tensor(ints(batch.positions()), tokens));
+        }
         if (spec.embedding().tokenTypes() > 0) {
-            inputs.put(EncoderGraph.TYPE_IDS, new IntTensor(ints(batch.typeIds()), tokens));
+            inputs.put(EncoderGraph.TYPE_IDS, new Tensor(ints(batch.typeIds()), tokens));
         }
         if (EncoderGraph.hasDistanceBias(spec)) {
-            inputs.put(EncoderGraph.DISTANCES, new IntTensor(distances(longest), longest, longest));
+            inputs.put(EncoderGraph.DISTANCES, new Tensor(distances(longest), longest, longest));
         }
         if (rows == Rows.ANY) {
             putPadding(batch, inputs);
@@ -299,7 +313,7 @@ final class CpuEncoder implements Encoder {
     }
 
     /** Which token stands where once rows are padded to the longest, and back. */
-    private static void putPadding(PackedBatch batch, Map<String, IntTensor> inputs) {
+    private static void putPadding(PackedBatch batch, Map<String, Tensor> inputs) {
         int rows = batch.rows();
         int tokens = batch.tokens();
         int longest = batch.longestRow();
@@ -315,8 +329,8 @@ final class CpuEncoder implements Encoder {
                 unpadIndex.put(first + i, row * longest + i);
             }
         }
-        inputs.put(EncoderGraph.PAD_INDEX, new IntTensor(padIndex, rows, longest));
-        inputs.put(EncoderGraph.UNPAD_INDEX, new IntTensor(unpadIndex, tokens));
+        inputs.put(EncoderGraph.PAD_INDEX, new Tensor(padIndex, rows, longest));
+        inputs.put(EncoderGraph.UNPAD_INDEX, new Tensor(unpadIndex, tokens));
     }
 
     /** Key minus query for each pair of places, moved up so that the smallest is 0. */
@@ -339,6 +353,14 @@ final class CpuEncoder implements Encoder {
 
     private static IntBuffer ints(int[] values) {
         return ints(values.length).put(values).flip();
+    }
+
+    private static FloatBuffer floats(float[] values) {
+        return ByteBuffer.allocateDirect(Math.multiplyExact(values.length, Float.BYTES))
+                .order(ByteOrder.nativeOrder())
+                .asFloatBuffer()
+                .put(values)
+                .flip();
     }
 
     /** The deepest directory above all weight files: ONNX Runtime takes external data from one folder. */

@@ -10,6 +10,7 @@ import ai.onnxruntime.OrtSession.SessionOptions;
 import io.embed4j.EmbedException;
 import io.embed4j.HelpTopic;
 import java.nio.FloatBuffer;
+import java.nio.IntBuffer;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -38,12 +39,11 @@ final class DirectSession implements EncoderSession {
     }
 
     @Override
-    public List<FloatBuffer> run(Map<String, IntTensor> inputs) {
+    public List<FloatBuffer> run(Map<String, Tensor> inputs) {
         Map<String, OnnxTensor> tensors = new HashMap<>();
         try {
-            for (Map.Entry<String, IntTensor> input : inputs.entrySet()) {
-                IntTensor tensor = input.getValue();
-                tensors.put(input.getKey(), OnnxTensor.createTensor(environment, tensor.values(), tensor.shape()));
+            for (Map.Entry<String, Tensor> input : inputs.entrySet()) {
+                tensors.put(input.getKey(), tensor(input.getValue()));
             }
             try (OrtSession.Result result = session.run(tensors)) {
                 List<FloatBuffer> outputs = new ArrayList<>();
@@ -57,6 +57,12 @@ final class DirectSession implements EncoderSession {
         } finally {
             tensors.values().forEach(OnnxTensor::close);
         }
+    }
+
+    private OnnxTensor tensor(Tensor tensor) throws OrtException {
+        return tensor.values() instanceof IntBuffer ints
+                ? OnnxTensor.createTensor(environment, ints, tensor.shape())
+                : OnnxTensor.createTensor(environment, (FloatBuffer) tensor.values(), tensor.shape());
     }
 
     @Override

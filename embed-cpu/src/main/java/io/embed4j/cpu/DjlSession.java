@@ -16,6 +16,7 @@ import io.embed4j.HelpTopic;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.FloatBuffer;
+import java.nio.IntBuffer;
 import java.util.List;
 import java.util.Map;
 
@@ -53,11 +54,12 @@ final class DjlSession implements EncoderSession {
     }
 
     @Override
-    public List<FloatBuffer> run(Map<String, IntTensor> inputs) {
+    public List<FloatBuffer> run(Map<String, Tensor> inputs) {
         try (NDManager call = model.getNDManager().newSubManager()) {
             NDList arrays = new NDList();
             inputs.forEach((name, tensor) -> {
-                NDArray array = call.create(tensor.values(), new Shape(tensor.shape()), DataType.INT32);
+                DataType type = tensor.values() instanceof IntBuffer ? DataType.INT32 : DataType.FLOAT32;
+                NDArray array = call.create(tensor.values(), new Shape(tensor.shape()), type);
                 array.setName(name);
                 arrays.add(array);
             });

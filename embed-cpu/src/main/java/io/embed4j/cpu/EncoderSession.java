@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.embed4j.cpu;
 
+import java.nio.Buffer;
 import java.nio.FloatBuffer;
-import java.nio.IntBuffer;
 import java.util.List;
 import java.util.Map;
 
@@ -10,13 +10,13 @@ import java.util.Map;
 interface EncoderSession extends AutoCloseable {
 
     /**
-     * An int32 input.
+     * An int32 or fp32 input.
      *
-     * @param values direct, positioned at 0
+     * @param values an IntBuffer or a FloatBuffer, direct, positioned at 0
      * @param shape its sizes
      */
     @SuppressWarnings("ArrayRecordComponent") // handed to native code as it is
-    record IntTensor(IntBuffer values, long... shape) {}
+    record Tensor(Buffer values, long... shape) {}
 
     /**
      * Runs the graph on the calling thread.
@@ -24,7 +24,7 @@ interface EncoderSession extends AutoCloseable {
      * @param inputs every input by name
      * @return the outputs in order, on the heap or not, positioned at 0
      */
-    List<FloatBuffer> run(Map<String, IntTensor> inputs);
+    List<FloatBuffer> run(Map<String, Tensor> inputs);
 
     @Override
     void close();

@@ -52,7 +52,7 @@ final class UntilTheEnd {
     static EncoderSession guard(EncoderSession session) {
         return new EncoderSession() {
             @Override
-            public List<FloatBuffer> run(Map<String, IntTensor> inputs) {
+            public List<FloatBuffer> run(Map<String, Tensor> inputs) {
                 return finish(() -> session.run(inputs));
             }
 

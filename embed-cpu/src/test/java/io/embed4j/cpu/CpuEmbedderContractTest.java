@@ -23,6 +23,11 @@ class CpuEmbedderContractTest extends EmbedderContract {
     }
 
     @Override
+    protected List<Precision> quantizedPrecisions() {
+        return List.of(Precision.INT8);
+    }
+
+    @Override
     protected Precision refusedPrecision() {
         return Precision.BF16;
     }

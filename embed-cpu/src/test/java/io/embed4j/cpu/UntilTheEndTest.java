@@ -24,7 +24,7 @@ class UntilTheEndTest {
             CountDownLatch begun = new CountDownLatch(1);
             EncoderSession session = UntilTheEnd.guard(new EncoderSession() {
                 @Override
-                public List<FloatBuffer> run(Map<String, IntTensor> inputs) {
+                public List<FloatBuffer> run(Map<String, Tensor> inputs) {
                     begun.countDown();
                     try {
                         TimeUnit.SECONDS.sleep(1);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.embed4j.cuda;
 
+import io.embed4j.core.math.RotaryAngles;
 import io.embed4j.spec.DType;
 import io.embed4j.spec.EncoderSpec;
 import io.embed4j.spec.HeadModule;
@@ -74,7 +75,7 @@ final class ActivationLayout {
         out = arena.reserve(column * outWidth);
         long withoutStaging = arena.bytes();
         for (int slot = 0; slot < SLOTS; slot++) {
-            inputs[slot] = arena.reserve(BatchInputs.bytes(maxTokens));
+            inputs[slot] = arena.reserve(BatchInputs.bytes(maxTokens, RotaryAngles.byBatch(spec)));
             outputs[slot] = arena.reserve((long) outputFloats * Float.BYTES);
         }
         bytes = arena.bytes();

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.embed4j.cuda;
 
+import io.embed4j.core.math.RotaryAngles;
 import io.embed4j.cuda.driver.DevicePointer;
 import io.embed4j.cuda.driver.PinnedMemory;
+import io.embed4j.spec.RotarySpec;
 import io.embed4j.spi.PackedBatch;
+import java.nio.FloatBuffer;
 import java.nio.IntBuffer;
 import java.util.Arrays;
+import java.util.Optional;
+import java.util.stream.IntStream;
 
 /**
  * Where a batch lies in device memory, and for how large a batch launches are sized. All are int32:
@@ -19,6 +24,8 @@ import java.util.Arrays;
  * poolStarts [B]
  * gathered   [B]   the token that stands for each text, for poolings that take one token
  * work       [W, 2] row and first query of each item, longest rows first
+ * cosines    [T, R / 2] fp32, where angles depend on the lengths of texts; positions then are 0 to T - 1
+ * sines      [T, R / 2] likewise
  * </pre>
  *
  * Sections are as far apart as the bounds say, not the batch, so that addresses in a recorded graph stay true.
@@ -28,17 +35,33 @@ import java.util.Arrays;
  * @param rowBound no more rows than this
  * @param longestBound no row is longer than this
  * @param queriesPerItem queries of one item of work
+ * @param rotary the rotation whose angles depend on the lengths of texts, if there is one
  */
-record BatchInputs(DevicePointer base, int tokenBound, int rowBound, int longestBound, int queriesPerItem) {
+record BatchInputs(
+        DevicePointer base,
+        int tokenBound,
+        int rowBound,
+        int longestBound,
+        int queriesPerItem,
+        Optional<RotarySpec> rotary) {
     private static final int HEADER = 64;
     private static final int SECTION_MULTIPLE = 64;
 
     /** Sections of at most a token each, the worklist counted twice. */
     private static final int SECTIONS = 8;
 
-    /** Bytes for a batch of so many tokens. */
-    static int bytes(int tokenBound) {
-        return Math.multiplyExact(Integer.BYTES, HEADER + SECTIONS * section(tokenBound));
+    /**
+     * Bytes for a batch of so many tokens.
+     *
+     * @param rotary the rotation whose angles depend on the lengths of texts, if there is one
+     */
+    static int bytes(int tokenBound, Optional<RotarySpec> rotary) {
+        long numbers = HEADER + (long) section(tokenBound) * (SECTIONS + 2 * pairs(rotary));
+        return Math.toIntExact(Integer.BYTES * numbers);
+    }
+
+    private static int pairs(Optional<RotarySpec> rotary) {
+        return rotary.map(turn -> turn.rotaryDimension() / 2).orElse(0);
     }
 
     /** One more than the tokens, because cuSeqLens has an entry more than there are rows. */
@@ -90,6 +113,14 @@ record BatchInputs(DevicePointer base, int tokenBound, int rowBound, int longest
         return sectionAt(6);
     }
 
+    DevicePointer cosines() {
+        return sectionAt(SECTIONS);
+    }
+
+    DevicePointer sines() {
+        return sectionAt(SECTIONS + (long) pairs(rotary));
+    }
+
     /** No more items of work than this: every row has at most one that is not full. */
     int workBound() {
         return Math.min(tokenBound, tokenBound / queriesPerItem + rowBound);
@@ -97,7 +128,7 @@ record BatchInputs(DevicePointer base, int tokenBound, int rowBound, int longest
 
     /** Bytes to upload. */
     int bytes() {
-        return bytes(tokenBound);
+        return bytes(tokenBound, rotary);
     }
 
     /**
@@ -118,11 +149,19 @@ record BatchInputs(DevicePointer base, int tokenBound, int rowBound, int longest
         }
         int[] work = work(batch);
         ints.put(0, new int[] {batch.tokens(), rows, work.length / 2, batch.longestRow()});
+        int[] positions =
+                rotary.isPresent() ? IntStream.range(0, batch.tokens()).toArray() : batch.positions();
         int[][] sections = {
-            batch.tokenIds(), batch.typeIds(), batch.positions(), batch.cuSeqLens(), batch.poolStarts(), gathered, work
+            batch.tokenIds(), batch.typeIds(), positions, batch.cuSeqLens(), batch.poolStarts(), gathered, work
         };
         for (int i = 0; i < sections.length; i++) {
             ints.put(HEADER + i * section, sections[i]);
+        }
+        if (rotary.isPresent()) {
+            RotaryAngles angles = RotaryAngles.ofBatch(rotary.get(), batch);
+            FloatBuffer floats = target.buffer().asFloatBuffer();
+            floats.put(HEADER + SECTIONS * section, angles.cosines());
+            floats.put(HEADER + (SECTIONS + pairs(rotary)) * section, angles.sines());
         }
     }
 

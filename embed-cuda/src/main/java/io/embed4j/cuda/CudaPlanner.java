@@ -9,7 +9,6 @@ import io.embed4j.core.index.HostRows;
 import io.embed4j.spec.DType;
 import io.embed4j.spec.EncoderSpec;
 import io.embed4j.spec.HeadModule;
-import io.embed4j.spec.RopeScaling;
 import io.embed4j.spi.DevicePlanner;
 import io.embed4j.spi.EncoderOptions;
 import io.embed4j.spi.IndexPlan;
@@ -147,13 +146,6 @@ record CudaPlanner(DeviceInfo info, int computeCapability, long totalBytes, Long
     }
 
     private static void requireSupported(EncoderSpec spec) {
-        boolean scaled = spec.layers().stream()
-                .flatMap(layer -> layer.attention().rotary().stream())
-                .anyMatch(rotary -> !(rotary.scaling() instanceof RopeScaling.None));
-        if (scaled) {
-            throw new UnsupportedModelException(
-                    "The CUDA backend of this version does not run models with scaled rotary positions.");
-        }
         for (int i = 1; i < spec.head().size(); i++) {
             if (spec.head().get(i) instanceof HeadModule.LayerNorm
                     && spec.head().get(i - 1) instanceof HeadModule.Normalize) {

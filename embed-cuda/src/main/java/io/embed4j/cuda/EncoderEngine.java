@@ -2,6 +2,7 @@
 package io.embed4j.cuda;
 
 import io.embed4j.core.device.HostVectors;
+import io.embed4j.core.math.RotaryAngles;
 import io.embed4j.cuda.driver.CudaContext;
 import io.embed4j.cuda.driver.CudaException;
 import io.embed4j.cuda.driver.CudaStream;
@@ -255,7 +256,8 @@ final class EncoderEngine implements AutoCloseable {
                 bounds.tokens(),
                 bounds.rows(),
                 bounds.longest(),
-                working.program().queriesPerItem(bounds.longest()));
+                working.program().queriesPerItem(bounds.longest()),
+                RotaryAngles.byBatch(spec));
         inputs.write(batch, lastTokens, working.slot(slot).inputs());
         copyIn.upload(inputs.base(), working.slot(slot).inputs(), 0, inputs.bytes());
         working.slot(slot).uploaded().record(copyIn);

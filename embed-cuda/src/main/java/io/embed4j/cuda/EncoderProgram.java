@@ -303,7 +303,7 @@ final class EncoderProgram {
         DevicePointer qkv = activation(activations.wide());
         multiply(rows, input, hiddenStride, layer.queryKeyValue(), qkv, widths.queryKeyValue());
         if (!layer.preparation().isEmpty()) {
-            kernels.qkvBiasRotary(type, qkv, inputs, layer.preparation(), widths.attention());
+            kernels.qkvBiasRotary(type, qkv, inputs, layer.preparation().with(inputs), widths.attention());
         }
         kernels.attention(
                 attentionKernel(layer, inputs.longestBound()),

@@ -143,7 +143,7 @@ final class Kernels implements AutoCloseable {
      *
      * @param bias [(A + 2K) * P], null for none
      * @param rotary how heads are rotated, null for not at all
-     * @param cosines [positions, rotaryDimension / 2]
+     * @param cosines [positions, rotaryDimension / 2], null where each batch brings its own
      * @param sines [positions, rotaryDimension / 2]
      * @param queryNorm norm of each query, null for none
      * @param keyNorm norm of each key
@@ -159,6 +159,13 @@ final class Kernels implements AutoCloseable {
         /** Whether there is nothing to do. */
         boolean isEmpty() {
             return bias == null && rotary == null && queryNorm == null;
+        }
+
+        /** With the batch's own angles, where it brings some. */
+        HeadPreparation with(BatchInputs inputs) {
+            return inputs.rotary().isEmpty()
+                    ? this
+                    : new HeadPreparation(bias, rotary, inputs.cosines(), inputs.sines(), queryNorm, keyNorm);
         }
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.embed4j.cuda;
 
+import io.embed4j.core.math.RotaryAngles;
 import io.embed4j.spec.AttentionBias;
 import io.embed4j.spec.AttentionSpec;
 import io.embed4j.spec.DType;
@@ -192,6 +193,7 @@ final class WeightLayout {
         for (LayerSpec layer : spec.layers()) {
             layer.attention()
                     .rotary()
+                    .filter(rotary -> !RotaryAngles.dependOnLength(rotary))
                     .ifPresent(rotary -> rotaryTables.computeIfAbsent(rotary, key -> {
                         long bytes = floats((long) positions * key.rotaryDimension() / 2);
                         return new RotaryTable(arena.reserve(bytes), arena.reserve(bytes));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.embed4j.cuda;
 
+import io.embed4j.core.math.RotaryAngles;
 import io.embed4j.cuda.driver.CudaContext;
 import io.embed4j.cuda.driver.CudaEvent;
 import io.embed4j.cuda.driver.CudaStream;
@@ -53,7 +54,8 @@ final class WorkingMemory implements AutoCloseable {
             Gemm gemm = resources.add(new Gemm(context, compute, base.plus(arena.cublasOffset()), arena.cublasBytes()));
             for (int i = 0; i < slots.length; i++) {
                 slots[i] = new Slot(
-                        resources.add(new PinnedMemory(context, BatchInputs.bytes(activations.maxTokens()))),
+                        resources.add(new PinnedMemory(
+                                context, BatchInputs.bytes(activations.maxTokens(), RotaryAngles.byBatch(spec)))),
                         resources.add(new PinnedMemory(context, activations.outputFloats() * Float.BYTES)),
                         resources.add(new CudaEvent(context)),
                         resources.add(new CudaEvent(context)),

@@ -108,6 +108,11 @@ public record Bar(double limit) {
             }
         }
 
+        /** The largest error so far. */
+        public double error() {
+            return error;
+        }
+
         /**
          * Enters all that another one has collected.
          *

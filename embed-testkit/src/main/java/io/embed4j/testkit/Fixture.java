@@ -2,6 +2,7 @@
 package io.embed4j.testkit;
 
 import com.google.gson.Gson;
+import com.google.gson.JsonObject;
 import io.embed4j.EmbedderOptions;
 import io.embed4j.Precision;
 import java.io.IOException;
@@ -21,6 +22,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -31,6 +33,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Fixture {
     private static final String ROOT = "fixtures/";
+    private static final Set<String> OVERFLOW_FP16 = Set.of("t5", "mt5", "gemma3_text");
     private static final Map<String, Fixture> LOADED = new ConcurrentHashMap<>();
 
     /** Tiny random models, with the directory of each among the resources. */
@@ -50,8 +53,16 @@ public final class Fixture {
             "modernbert-h36-a3",
             "qwen3-h40-a4",
             "qwen2-h36-a6",
+            "qwen2-both-h32-a4",
             "mistral-h32-a4",
-            "nomic-bert-h36-a3");
+            "nomic-bert-h36-a3",
+            "nomic-bert-own-h32-a2",
+            "gte-h36-a3",
+            "gte-own-h32-a4",
+            "t5-h36-a4",
+            "mt5-h40-a2",
+            "gemma3-h36-a4",
+            "eurobert-h36-a6");
 
     /** The embedded default, whose weights come from the class path. */
     public static final String EMBEDDED_DEFAULT = "minilm-default";
@@ -84,10 +95,11 @@ public final class Fixture {
      *
      * @param text place of the text
      * @param offsets [n][2] start and end of each token in chars; [0, 0] for special tokens
+     * @param words [n] the word of each token; -1 for special tokens
      * @param hidden [n][H] last hidden states
      */
     @SuppressWarnings("ArrayRecordComponent") // read once, compared element by element
-    public record TokenVectors(int text, int[][] offsets, double[][] hidden) {}
+    public record TokenVectors(int text, int[][] offsets, int[] words, double[][] hidden) {}
 
     /**
      * The reference's vector of one text behind one of the model's prompts.
@@ -226,6 +238,29 @@ public final class Fixture {
     /** What {@code Embedder.builder().model(...)} takes. */
     public String model() {
         return model;
+    }
+
+    /** The model's {@code model_type}. */
+    public String modelType() {
+        if (name.equals(EMBEDDED_DEFAULT)) {
+            return "bert";
+        }
+        Path directory = Path.of(model);
+        Path old = directory.resolve("0_Transformer/config.json");
+        Path config = Files.exists(old) ? old : directory.resolve("config.json");
+        try (Reader reader = Files.newBufferedReader(config)) {
+            return new Gson()
+                    .fromJson(reader, JsonObject.class)
+                    .get("model_type")
+                    .getAsString();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Whether the model is of a family whose activations leave the range of fp16, so that fp16 is refused. */
+    public boolean overflowsFp16() {
+        return OVERFLOW_FP16.contains(modelType());
     }
 
     /** Longest text in tokens. */

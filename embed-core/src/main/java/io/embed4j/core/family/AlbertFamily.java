@@ -5,9 +5,9 @@ import static java.util.Map.entry;
 
 import io.embed4j.UnsupportedModelException;
 import io.embed4j.core.file.JsonConfig;
-import io.embed4j.spec.AttentionBias;
 import io.embed4j.spec.EmbeddingSpec;
 import io.embed4j.spec.EncoderSpec;
+import io.embed4j.spec.FeedForwardSpec;
 import io.embed4j.spec.HeadModule;
 import io.embed4j.spec.PoolingSpec;
 import io.embed4j.spec.WeightRole;
@@ -54,25 +54,28 @@ final class AlbertFamily implements ModelFamily {
 
     @Override
     public EncoderSpec spec(JsonConfig config, PoolingSpec pooling, List<HeadModule> head) {
-        PostNormEncoder.require(config, "position_embedding_type", "absolute");
-        PostNormEncoder.require(config, "num_hidden_groups", "1");
-        PostNormEncoder.require(config, "inner_group_num", "1");
+        config.require("position_embedding_type", "absolute");
+        config.require("num_hidden_groups", 1);
+        config.require("inner_group_num", 1);
+        int hiddenSize = config.intValue("hidden_size");
         PostNormEncoder encoder = new PostNormEncoder(
-                config.intValue("hidden_size"),
-                config.intValue("num_attention_heads"),
+                hiddenSize,
                 config.intBetween("num_hidden_layers", 1, MAX_LAYERS),
-                config.intValue("intermediate_size"),
-                HuggingFaceActivations.read(config, "hidden_act", "gelu_new"),
-                config.doubleValue("layer_norm_eps", 1e-12),
-                AttentionBias.none());
+                PostNormEncoder.attention(config, hiddenSize, config.intValue("num_attention_heads"), true),
+                new FeedForwardSpec(
+                        config.intValue("intermediate_size"),
+                        HuggingFaceActivations.read(config, "hidden_act", "gelu_new"),
+                        false,
+                        true,
+                        true),
+                config.doubleValue("layer_norm_eps", 1e-12));
         int embeddingSize = config.intValue("embedding_size", 128);
-        if (embeddingSize == encoder.hiddenSize()) {
+        if (embeddingSize == hiddenSize) {
             // transformers projects even then; no published model does.
             throw new UnsupportedModelException(config.source() + ": \"embedding_size\": " + embeddingSize
                     + " is not supported where it equals \"hidden_size\".");
         }
         return encoder.spec(
-                config,
                 config.intValue("vocab_size"),
                 embeddingSize,
                 config.intValue("type_vocab_size", 2),

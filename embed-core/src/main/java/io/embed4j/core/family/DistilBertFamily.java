@@ -4,9 +4,9 @@ package io.embed4j.core.family;
 import static java.util.Map.entry;
 
 import io.embed4j.core.file.JsonConfig;
-import io.embed4j.spec.AttentionBias;
 import io.embed4j.spec.EmbeddingSpec;
 import io.embed4j.spec.EncoderSpec;
+import io.embed4j.spec.FeedForwardSpec;
 import io.embed4j.spec.HeadModule;
 import io.embed4j.spec.PoolingSpec;
 import io.embed4j.spec.WeightRole;
@@ -50,21 +50,25 @@ final class DistilBertFamily implements ModelFamily {
 
     @Override
     public EncoderSpec spec(JsonConfig config, PoolingSpec pooling, List<HeadModule> head) {
-        PostNormEncoder encoder = new PostNormEncoder(
-                config.intValue("dim"),
-                config.intValue("n_heads"),
-                config.intBetween("n_layers", 1, MAX_LAYERS),
-                config.intValue("hidden_dim"),
-                HuggingFaceActivations.read(config, "activation", "gelu"),
-                EPSILON,
-                AttentionBias.none());
-        return encoder.spec(
-                config,
-                config.intValue("vocab_size"),
-                0,
-                EmbeddingSpec.LearnedPositions.ofEveryToken(config.intValue("max_position_embeddings")),
-                pooling,
-                head);
+        int hiddenSize = config.intValue("dim");
+        return new PostNormEncoder(
+                        hiddenSize,
+                        config.intBetween("n_layers", 1, MAX_LAYERS),
+                        PostNormEncoder.attention(config, hiddenSize, config.intValue("n_heads"), true),
+                        new FeedForwardSpec(
+                                config.intValue("hidden_dim"),
+                                HuggingFaceActivations.read(config, "activation", "gelu"),
+                                false,
+                                true,
+                                true),
+                        EPSILON)
+                .spec(
+                        config.intValue("vocab_size"),
+                        hiddenSize,
+                        0,
+                        EmbeddingSpec.LearnedPositions.ofEveryToken(config.intValue("max_position_embeddings")),
+                        pooling,
+                        head);
     }
 
     @Override

@@ -10,7 +10,15 @@ final class HuggingFaceActivations {
     private HuggingFaceActivations() {}
 
     static Activation read(JsonConfig config, String key, String fallback) {
-        String name = config.optionalString(key).orElse(fallback);
+        return of(config, key, config.optionalString(key).orElse(fallback));
+    }
+
+    /**
+     * The activation of a name.
+     *
+     * @param key where the name stands, or what it is a part of
+     */
+    static Activation of(JsonConfig config, String key, String name) {
         return switch (name) {
             case "gelu", "gelu_python" -> Activation.GELU_ERF;
             case "gelu_new", "gelu_pytorch_tanh", "gelu_fast", "gelu_accurate" -> Activation.GELU_TANH;

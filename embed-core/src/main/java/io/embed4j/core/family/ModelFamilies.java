@@ -4,6 +4,9 @@ package io.embed4j.core.family;
 import io.embed4j.HelpTopic;
 import io.embed4j.UnsupportedModelException;
 import io.embed4j.core.file.JsonConfig;
+import io.embed4j.spec.EncoderSpec;
+import io.embed4j.spec.HeadModule;
+import io.embed4j.spec.PoolingSpec;
 import java.util.List;
 import java.util.stream.Collectors;
 
@@ -13,12 +16,13 @@ public final class ModelFamilies {
             new AlbertFamily(),
             new BertFamily(),
             new DistilBertFamily(),
-            new ElectraFamily(),
+            new Gemma3Family(),
+            new GteFamily(),
             new ModernBertFamily(),
             new MpnetFamily(),
             new NomicBertFamily(),
             new QwenFamily(),
-            new RobertaFamily());
+            new T5Family());
 
     private ModelFamilies() {}
 
@@ -36,6 +40,17 @@ public final class ModelFamilies {
                         HelpTopic.UNKNOWN_FAMILY,
                         config.source() + ": the model family \"" + modelType + "\" is unknown. Known are: "
                                 + knownTypes() + "."));
+    }
+
+    /**
+     * Translates config.json.
+     *
+     * @throws UnsupportedModelException if the family is unknown, or a value cannot be honoured; it names key and value
+     */
+    public static EncoderSpec spec(JsonConfig config, PoolingSpec pooling, List<HeadModule> head) {
+        EncoderSpec spec = of(config).spec(config, pooling, head);
+        ArchitectureKeys.refuseUnread(config);
+        return spec;
     }
 
     private static String knownTypes() {

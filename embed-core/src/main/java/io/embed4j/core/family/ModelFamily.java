@@ -34,7 +34,8 @@ public interface ModelFamily {
 
     /**
      * Hugging Face names by role, without the prefix that task models put before them. %d stands for the layer; [1/3]
-     * behind a name for the second of three equal parts of a tensor, along its first axis.
+     * behind a name for the second of three equal parts of a tensor, along its first axis; | between names for whichever the
+     * file has.
      */
     Map<WeightRole, String> parameterNames();
 

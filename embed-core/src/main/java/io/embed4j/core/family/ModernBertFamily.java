@@ -3,9 +3,7 @@ package io.embed4j.core.family;
 
 import static java.util.Map.entry;
 
-import io.embed4j.UnsupportedModelException;
 import io.embed4j.core.file.JsonConfig;
-import io.embed4j.spec.AttentionBias;
 import io.embed4j.spec.AttentionSpec;
 import io.embed4j.spec.EmbeddingSpec;
 import io.embed4j.spec.EncoderSpec;
@@ -14,7 +12,6 @@ import io.embed4j.spec.HeadModule;
 import io.embed4j.spec.LayerSpec;
 import io.embed4j.spec.NormSpec;
 import io.embed4j.spec.PoolingSpec;
-import io.embed4j.spec.RotarySpec;
 import io.embed4j.spec.WeightRole;
 import java.util.ArrayList;
 import java.util.List;
@@ -64,13 +61,10 @@ final class ModernBertFamily implements ModelFamily {
 
     @Override
     public EncoderSpec spec(JsonConfig config, PoolingSpec pooling, List<HeadModule> head) {
+        // Published files have these from BERT's configuration; transformers' code reads neither.
+        config.require("position_embedding_type", "absolute");
+        config.has("layer_norm_eps");
         int hiddenSize = config.intValue("hidden_size");
-        int heads = config.intValue("num_attention_heads");
-        if (heads < 1 || hiddenSize % heads != 0) {
-            throw new UnsupportedModelException(config.source() + ": the hidden size " + hiddenSize
-                    + " is not a multiple of the " + heads + " attention heads.");
-        }
-        int headSize = hiddenSize / heads;
         NormSpec norm =
                 NormSpec.layerNorm(config.doubleValue("norm_eps", 1e-5), config.booleanValue("norm_bias", false));
         boolean feedForwardBias = config.booleanValue("mlp_bias", false);
@@ -80,21 +74,20 @@ final class ModernBertFamily implements ModelFamily {
                 true,
                 feedForwardBias,
                 feedForwardBias);
-        boolean attentionBias = config.booleanValue("attention_bias", false);
-        AttentionSpec global = attention(
-                heads,
-                headSize,
-                attentionBias,
-                OptionalInt.empty(),
-                RotaryConfig.read(config, GLOBAL, "global_rope_theta", headSize, 160_000));
-        AttentionSpec local = attention(
-                heads,
-                headSize,
-                attentionBias,
-                OptionalInt.of(config.intValue("local_attention", 128) / 2),
-                RotaryConfig.read(config, LOCAL, "local_rope_theta", headSize, 10_000));
+        AttentionSpec plain = PostNormEncoder.attention(
+                config,
+                hiddenSize,
+                config.intValue("num_attention_heads"),
+                config.booleanValue("attention_bias", false));
+        int headSize = plain.headSize();
+        AttentionSpec global = plain.withRotary(
+                RotaryConfig.read(config, GLOBAL, "global_rope_theta", Optional.empty(), headSize, 160_000));
+        AttentionSpec local = plain.withWindow(OptionalInt.of(config.intValue("local_attention", 128) / 2))
+                .withRotary(RotaryConfig.read(config, LOCAL, "local_rope_theta", Optional.empty(), headSize, 10_000));
+        int layerCount = config.intBetween("num_hidden_layers", 1, MAX_LAYERS);
+        int every = Math.max(1, config.intValue("global_attn_every_n_layers", 3));
         List<LayerSpec> layers = new ArrayList<>();
-        for (String type : layerTypes(config)) {
+        for (String type : LayerTypes.read(config, layerCount, GLOBAL, LOCAL, layer -> layer % every == 0)) {
             layers.add(new LayerSpec(
                     type.equals(GLOBAL) ? global : local,
                     feedForward,
@@ -116,42 +109,6 @@ final class ModernBertFamily implements ModelFamily {
                 pooling,
                 head,
                 false);
-    }
-
-    private static AttentionSpec attention(
-            int heads, int headSize, boolean biases, OptionalInt windowDistance, RotarySpec rotary) {
-        return new AttentionSpec(
-                heads,
-                heads,
-                headSize,
-                1 / Math.sqrt(headSize),
-                biases,
-                biases,
-                false,
-                windowDistance,
-                AttentionBias.none(),
-                Optional.of(rotary),
-                Optional.empty(),
-                0);
-    }
-
-    /** One of the two types for each layer. */
-    private static List<String> layerTypes(JsonConfig config) {
-        int layers = config.intBetween("num_hidden_layers", 1, MAX_LAYERS);
-        List<String> types = new ArrayList<>(config.strings("layer_types"));
-        if (types.isEmpty()) {
-            int every = config.has("global_attn_every_n_layers")
-                    ? config.intBetween("global_attn_every_n_layers", 1, MAX_LAYERS)
-                    : 3;
-            for (int i = 0; i < layers; i++) {
-                types.add(i % every == 0 ? GLOBAL : LOCAL);
-            }
-        }
-        if (types.size() != layers || !Set.of(GLOBAL, LOCAL).containsAll(types)) {
-            throw new UnsupportedModelException(config.source() + ": \"layer_types\": " + types + " is not supported; "
-                    + layers + " of " + GLOBAL + " and " + LOCAL + " are.");
-        }
-        return types;
     }
 
     @Override

@@ -55,13 +55,13 @@ final class MpnetFamily implements ModelFamily {
     @Override
     public EncoderSpec spec(JsonConfig config, PoolingSpec pooling, List<HeadModule> head) {
         // transformers' code uses 32 whatever the configuration says.
-        PostNormEncoder.require(config, "relative_attention_num_buckets", Integer.toString(BUCKETS));
+        config.require("relative_attention_num_buckets", BUCKETS);
+        PostNormEncoder encoder = PostNormEncoder.read(config, 1e-12);
         AttentionBias bias = new AttentionBias.RelativeBuckets(BUCKETS, MAX_DISTANCE);
-        return PostNormEncoder.read(config, 1e-12)
-                .withBias(bias)
+        return encoder.with(encoder.attention().withBias(bias))
                 .spec(
-                        config,
                         config.intValue("vocab_size"),
+                        encoder.hiddenSize(),
                         0,
                         EmbeddingSpec.LearnedPositions.behindPadding(
                                 config.intValue("max_position_embeddings"), PADDING_TOKEN),

@@ -10,6 +10,7 @@ import com.google.gson.Strictness;
 import com.google.gson.stream.JsonReader;
 import com.google.gson.stream.JsonToken;
 import io.embed4j.ModelFormatException;
+import io.embed4j.UnsupportedModelException;
 import java.io.IOException;
 import java.io.StringReader;
 import java.nio.charset.StandardCharsets;
@@ -17,25 +18,34 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Function;
 
 /**
- * A JSON object out of a model's files, read with errors that name the file, the key and the value.
+ * A JSON object out of a model's files, read with errors that name the file, the key and the value. It remembers which keys
+ * were asked for, so that a reader can tell what nobody looked at.
  *
  * @param source where it was read, for messages
  * @param json the object
+ * @param asked keys that were asked for so far
  */
-public record JsonConfig(String source, JsonObject json) {
+public record JsonConfig(String source, JsonObject json, Set<String> asked) {
 
     /** Configuration files are small; what is larger is not one. tokenizer.json is not read here. */
     private static final long MAX_BYTES = 16L << 20;
 
     /** A wrong value may be as large as the file; a message shows its beginning. */
     private static final int MAX_MESSAGE_CHARS = 200;
+
+    /** An object of which nothing was asked yet. */
+    public JsonConfig(String source, JsonObject json) {
+        this(source, json, new HashSet<>());
+    }
 
     /**
      * Reads a file that must be a JSON object.
@@ -114,7 +124,45 @@ public record JsonConfig(String source, JsonObject json) {
 
     /** Tells whether the key is there and not null. */
     public boolean has(String key) {
+        asked.add(key);
         return json.has(key) && !json.get(key).isJsonNull();
+    }
+
+    /** Tells whether the key is there and null, where that means something else than its absence. */
+    public boolean isNull(String key) {
+        asked.add(key);
+        return json.has(key) && json.get(key).isJsonNull();
+    }
+
+    /**
+     * Refuses a key whose value would change the architecture.
+     *
+     * @param supported the only value that is honoured, and that an absent key stands for
+     * @throws UnsupportedModelException if there is another
+     */
+    public void require(String key, Object supported) {
+        if (has(key) && !sameValue(json.get(key), supported)) {
+            throw notSupported(key, supported + " is.");
+        }
+    }
+
+    /**
+     * The refusal of a key's value.
+     *
+     * @param instead what would be honoured, a sentence's second half
+     */
+    public UnsupportedModelException notSupported(String key, String instead) {
+        return new UnsupportedModelException(
+                source + ": \"" + key + "\": " + shortened(json.get(key)) + " is not supported; " + instead);
+    }
+
+    private static boolean sameValue(JsonElement found, Object supported) {
+        if (!found.isJsonPrimitive()) {
+            return false;
+        }
+        return (supported instanceof Number number && found.getAsJsonPrimitive().isNumber())
+                ? found.getAsDouble() == number.doubleValue()
+                : found.getAsString().equals(supported.toString());
     }
 
     /** A whole number that must be there. */

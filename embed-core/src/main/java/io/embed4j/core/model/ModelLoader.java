@@ -190,7 +190,7 @@ public final class ModelLoader {
             JsonConfig config = JsonConfig.read(pipeline.transformerDirectory().resolve(CONFIG));
             ModelFamily family = ModelFamilies.of(config);
             try {
-                EncoderSpec spec = family.spec(config, pipeline.pooling(), pipeline.head());
+                EncoderSpec spec = ModelFamilies.spec(config, pipeline.pooling(), pipeline.head());
                 return new Architecture(pipeline, config, family, spec);
             } catch (IllegalArgumentException e) {
                 throw new ModelFormatException(config.source() + ": " + e.getMessage(), e);

@@ -13,6 +13,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * A model's tensors by role. The encoder's go by the family's names, behind the prefix that its file puts before them;
@@ -46,7 +48,7 @@ final class NamedWeights implements WeightSource {
     static NamedWeights of(ModelFamily family, EncoderSpec spec, WeightFiles encoder, List<WeightFiles> head) {
         String embedding = Objects.requireNonNull(family.parameterNames().get(WeightRole.TOKEN_EMBEDDING));
         String prefix = family.prefixes().stream()
-                .filter(candidate -> encoder.tensors().containsKey(candidate + embedding))
+                .filter(candidate -> alternatives(candidate, embedding).anyMatch(encoder.tensors()::containsKey))
                 .findFirst()
                 .orElseThrow(() -> new ModelFormatException(
                         HelpTopic.MISSING_TENSOR,
@@ -64,6 +66,8 @@ final class NamedWeights implements WeightSource {
                         HelpTopic.MISSING_TENSOR,
                         files.source() + " has no tensor "
                                 + name(wanted.role(), wanted.index())
+                                        .map(name -> alternatives(wanted.role().perHeadModule() ? "" : prefix, name)
+                                                .collect(Collectors.joining(" or ")))
                                         .orElse(wanted.role().toString())
                                 + ", which the configuration calls for."));
         if (!found.shape().equals(wanted.shape())) {
@@ -82,18 +86,26 @@ final class NamedWeights implements WeightSource {
 
     @Override
     public Optional<WeightTensor> find(WeightRole role, int index) {
-        return name(role, index)
-                .flatMap(name -> TensorPart.parse(name).of(files(role, index).tensors()));
+        Map<String, WeightTensor> tensors = files(role, index).tensors();
+        return name(role, index).stream()
+                .flatMap(name -> alternatives(role.perHeadModule() ? "" : prefix, name))
+                .flatMap(name -> TensorPart.parse(name).of(tensors).stream())
+                .findFirst();
+    }
+
+    /** A family's name may be several, of which a file has one. */
+    private static Stream<String> alternatives(String prefix, String name) {
+        return Stream.of(name.split("\\|")).map(prefix::concat);
     }
 
     private WeightFiles files(WeightRole role, int index) {
         return role.perHeadModule() ? head.get(index) : encoder;
     }
 
+    /** Without the prefix. */
     private Optional<String> name(WeightRole role, int index) {
         return role.perHeadModule()
                 ? Optional.ofNullable(HEAD_NAMES.get(role))
-                : Optional.ofNullable(names.get(role))
-                        .map(name -> prefix + name.replace("%d", Integer.toString(index)));
+                : Optional.ofNullable(names.get(role)).map(name -> name.replace("%d", Integer.toString(index)));
     }
 }

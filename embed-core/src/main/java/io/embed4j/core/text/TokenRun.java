@@ -59,12 +59,17 @@ record TokenRun(int[] ids, int[] typeIds, int head, int tail, List<Token> tokens
         List<int[]> ids = new ArrayList<>();
         List<int[]> typeIds = new ArrayList<>();
         List<Token> tokens = new ArrayList<>();
+        int words = 0;
         for (int i = 0; i < runs.size(); i++) {
             TokenRun run = runs.get(i);
             ids.add(Arrays.copyOfRange(run.ids(), bounds[2 * i], bounds[2 * i + 1]));
             typeIds.add(Arrays.copyOfRange(run.typeIds(), bounds[2 * i], bounds[2 * i + 1]));
             if (!run.tokens().isEmpty()) {
-                tokens.addAll(run.tokens().subList(bounds[2 * i], bounds[2 * i + 1]));
+                int wordsBefore = words;
+                run.tokens().subList(bounds[2 * i], bounds[2 * i + 1]).stream()
+                        .map(token -> withWordsBefore(token, wordsBefore))
+                        .forEach(tokens::add);
+                words += 1 + run.tokens().stream().mapToInt(Token::word).max().orElse(Token.NO_WORD);
             }
         }
         return new TokenRun(concatenated(ids), concatenated(typeIds), first.head(), last.tail(), tokens);
@@ -113,7 +118,17 @@ record TokenRun(int[] ids, int[] typeIds, int head, int tail, List<Token> tokens
         return all;
     }
 
-    /** Offsets of the tokenizer count code points of the input; ours count chars of the user's text. */
+    private static Token withWordsBefore(Token token, int words) {
+        return token.word() == Token.NO_WORD
+                ? token
+                : new Token(
+                        token.text(), token.id(), token.start(), token.end(), token.word() + words, token.special());
+    }
+
+    /**
+     * Offsets of the tokenizer count code points of the input; ours count chars of the user's text. Words are counted from
+     * the first that is not the prompt's alone.
+     */
     private static List<Token> tokens(Encoding encoding, String input, int skippedChars) {
         int[] charAt = new int[input.codePointCount(0, input.length()) + 1];
         for (int point = 0, at = 0; point < charAt.length; point++) {
@@ -121,13 +136,20 @@ record TokenRun(int[] ids, int[] typeIds, int head, int tail, List<Token> tokens
             at = at < input.length() ? input.offsetByCodePoints(at, 1) : at;
         }
         long[] ids = encoding.getIds();
+        long[] words = encoding.getWordIds();
         CharSpan[] spans = encoding.getCharTokenSpans();
         List<Token> tokens = new ArrayList<>(ids.length);
+        long firstWord = -1;
         for (int i = 0; i < ids.length; i++) {
             boolean special = encoding.getSpecialTokenMask()[i] == 1;
             int start = special || spans[i] == null ? 0 : Math.max(0, charAt[spans[i].getStart()] - skippedChars);
             int end = special || spans[i] == null ? 0 : Math.max(0, charAt[spans[i].getEnd()] - skippedChars);
-            tokens.add(new Token(encoding.getTokens()[i], (int) ids[i], start, end, special));
+            boolean ofAWord = !special && words[i] >= 0 && (skippedChars <= 0 || end > 0);
+            if (ofAWord && firstWord < 0) {
+                firstWord = words[i];
+            }
+            int word = ofAWord ? (int) (words[i] - firstWord) : Token.NO_WORD;
+            tokens.add(new Token(encoding.getTokens()[i], (int) ids[i], start, end, word, special));
         }
         return tokens;
     }

@@ -142,8 +142,8 @@ class ModelLoaderTest {
         }
         assertThat(model.info().parameterCount()).isEqualTo(parameters);
         assertThat(model.info().layerCount()).isEqualTo(model.spec().layers().size());
-        assertThat(model.weights().find(WeightRole.ATTENTION_OUTPUT_NORM_GAIN, 0))
-                .isEmpty();
+        assertThat(model.weights().find(WeightRole.POSITION_EMBEDDING, 0).isPresent())
+                .isEqualTo(model.spec().embedding().positions() instanceof EmbeddingSpec.LearnedPositions);
     }
 
     @Test
@@ -221,7 +221,8 @@ class ModelLoaderTest {
         refused(
                 model,
                 ModelFormatException.class,
-                "model.safetensors has no tensor embeddings.word_embeddings.weight, also not behind a prefix (, bert.).");
+                "model.safetensors has no tensor embeddings.word_embeddings.weight, also not behind a prefix"
+                        + " (, bert., electra., roberta.).");
     }
 
     @Test
@@ -319,7 +320,8 @@ class ModelLoaderTest {
                 plain().set("config.json", "model_type", "\"bart\""),
                 UnsupportedModelException.class,
                 "config.json: the model family \"bart\" is unknown. Known are: albert, bert, camembert, distilbert,"
-                        + " electra, mistral, modernbert, mpnet, nomic_bert, qwen2, qwen3, roberta, xlm-roberta.");
+                        + " electra, eurobert, gemma3_text, gte, mistral, modernbert, mpnet, mt5, new, nomic_bert, qwen2, qwen3,"
+                        + " roberta, t5, xlm-roberta.");
         refused(
                 plain().remove("config.json", "model_type"),
                 ModelFormatException.class,
@@ -331,7 +333,7 @@ class ModelLoaderTest {
             delimiter = '|',
             value = {
                 "hidden_act | \"quick_gelu\" | the activation \"hidden_act\": \"quick_gelu\" is unknown. Known are gelu,",
-                "position_embedding_type | \"relative_key\" | \"position_embedding_type\": relative_key is not supported; absolute is.",
+                "position_embedding_type | \"relative_key\" | \"position_embedding_type\": \"relative_key\" is not supported; absolute is.",
                 "position_embedding_type | {} | \"position_embedding_type\": {} is not supported; absolute is.",
                 "is_decoder | true | \"is_decoder\": true is not supported; false is.",
                 "is_decoder | [] | \"is_decoder\": [] is not supported; false is.",

@@ -3,6 +3,7 @@ package io.embed4j.cpu.graph;
 
 import io.embed4j.UnsupportedModelException;
 import io.embed4j.core.file.OnnxFields.DataType;
+import io.embed4j.core.math.RotaryAngles;
 import io.embed4j.cpu.graph.OnnxGraph.Attribute;
 import io.embed4j.spec.Activation;
 import io.embed4j.spec.AttentionSpec;
@@ -10,8 +11,8 @@ import io.embed4j.spec.EmbeddingSpec;
 import io.embed4j.spec.EncoderSpec;
 import io.embed4j.spec.FeedForwardSpec;
 import io.embed4j.spec.LayerSpec;
+import io.embed4j.spec.LayerSpec.NormPlacement;
 import io.embed4j.spec.NormSpec;
-import io.embed4j.spec.RopeScaling;
 import io.embed4j.spec.WeightRole;
 import io.embed4j.spi.WeightSource;
 import java.nio.file.Path;
@@ -36,7 +37,7 @@ public final class EncoderGraph {
     public static final String TOKEN_IDS = "token_ids";
     /** [T] token types. */
     public static final String TYPE_IDS = "type_ids";
-    /** [T] rows of the position table. */
+    /** [T] rows of the position table, or of the angles. */
     public static final String POSITIONS = "positions";
     /** [B, S] which token stands there; any token where there is padding. */
     public static final String PAD_INDEX = "pad_index";
@@ -44,6 +45,10 @@ public final class EncoderGraph {
     public static final String UNPAD_INDEX = "unpad_index";
     /** [S, S] distance from query to key, plus the longest text, minus 1; only where attention has a bias. */
     public static final String DISTANCES = "distances";
+    /** [T, R / 2] cosines of the angles of each token; only where they depend on a text's length. */
+    public static final String COSINES = "cosines";
+    /** [T, R / 2] sines of the angles of each token; likewise. */
+    public static final String SINES = "sines";
     /** [B] row lengths. */
     public static final String ROW_LENGTHS = "row_lengths";
 
@@ -145,11 +150,6 @@ public final class EncoderGraph {
     public static void requireSupported(EncoderSpec spec) {
         for (LayerSpec layer : spec.layers()) {
             refuseIf(layer.attention().softcap() != 0, "capped scores");
-            layer.attention()
-                    .rotary()
-                    .ifPresent(rotary -> refuseIf(
-                            rotary.scaling() instanceof RopeScaling.Dynamic,
-                            "rotary positions that depend on the text's length"));
         }
     }
 
@@ -170,6 +170,10 @@ public final class EncoderGraph {
         }
         if (spec.embedding().tokenTypes() > 0) {
             graph.input(TYPE_IDS, DataType.INT32, "T");
+        }
+        if (RotaryAngles.byBatch(spec).isPresent()) {
+            graph.input(COSINES, DataType.FLOAT, "T", "pairs");
+            graph.input(SINES, DataType.FLOAT, "T", "pairs");
         }
         if (hasDistanceBias(spec)) {
             graph.input(DISTANCES, DataType.INT32, "S", "S");
@@ -201,22 +205,68 @@ public final class EncoderGraph {
                 : linear(tables, WeightRole.EMBEDDING_PROJECTION, WeightRole.EMBEDDING_PROJECTION_BIAS, true, 0);
     }
 
+    /**
+     * Rows of tables are small numbers, which the norm behind them makes large; every layer works on with what was lost
+     * here. So they are added up and normalized in fp64: two casts and one norm of a whole encoder, and a fifth less error.
+     */
     private String embeddingTables() {
-        String sum = gather(WeightRole.TOKEN_EMBEDDING, TOKEN_IDS);
-        if (spec.embedding().scale() != 1) {
-            sum = graph.node("Mul", List.of(sum, scalar(spec.embedding().scale())));
+        EmbeddingSpec embedding = spec.embedding();
+        boolean exact = embedding.norm().filter(EncoderGraph::hasExactNorm).isPresent();
+        String sum = gather(WeightRole.TOKEN_EMBEDDING, TOKEN_IDS, exact);
+        if (embedding.scale() != 1) {
+            String scale = scalar(embedding.scale());
+            sum = graph.node("Mul", List.of(sum, exact ? wide(scale) : scale));
         }
-        if (spec.embedding().tokenTypes() > 0) {
-            sum = add(sum, gather(WeightRole.TYPE_EMBEDDING, TYPE_IDS));
+        if (embedding.tokenTypes() > 0) {
+            sum = add(sum, gather(WeightRole.TYPE_EMBEDDING, TYPE_IDS, exact));
         }
-        if (spec.embedding().positions() instanceof EmbeddingSpec.LearnedPositions) {
-            sum = add(sum, gather(WeightRole.POSITION_EMBEDDING, POSITIONS));
+        if (embedding.positions() instanceof EmbeddingSpec.LearnedPositions) {
+            sum = add(sum, gather(WeightRole.POSITION_EMBEDDING, POSITIONS, exact));
         }
-        if (spec.embedding().norm().isEmpty()) {
+        if (embedding.norm().isEmpty()) {
             return sum;
         }
-        NormSpec norm = spec.embedding().norm().get();
-        return norm(sum, norm, WeightRole.EMBEDDING_NORM_GAIN, WeightRole.EMBEDDING_NORM_BIAS, 0);
+        NormSpec norm = embedding.norm().get();
+        return exact
+                ? exactNorm(sum, norm)
+                : norm(sum, norm, WeightRole.EMBEDDING_NORM_GAIN, WeightRole.EMBEDDING_NORM_BIAS, 0);
+    }
+
+    private static boolean hasExactNorm(NormSpec norm) {
+        return norm.kind() == NormSpec.Kind.LAYER_NORM && norm.gainOffset() == 0;
+    }
+
+    /** The embeddings' norm of fp64, rounded to fp32. */
+    private String exactNorm(String x, NormSpec norm) {
+        List<String> inputs = new ArrayList<>(List.of(x, wide(weights.tensor(WeightRole.EMBEDDING_NORM_GAIN, 0))));
+        if (norm.bias()) {
+            inputs.add(wide(weights.tensor(WeightRole.EMBEDDING_NORM_BIAS, 0)));
+        }
+        String normed = graph.node("LayerNormalization", inputs, Attribute.of("epsilon", (float) norm.epsilon()));
+        return graph.node("Cast", List.of(normed), Attribute.of("to", DataType.FLOAT));
+    }
+
+    /** The first norm of a model that has none behind its embeddings, of fp32 in fp64, rounded to fp32. */
+    private String exactRmsNorm(String x, NormSpec norm, int index) {
+        String exact = wide(x);
+        String square = graph.node(
+                "ReduceMean",
+                List.of(graph.node("Mul", List.of(exact, exact)), graph.int64(-1)),
+                Attribute.of("keepdims", 1));
+        String root = graph.node("Sqrt", List.of(add(square, wide(scalar(norm.epsilon())))));
+        String stored = wide(weights.tensor(WeightRole.ATTENTION_NORM_GAIN, index));
+        String gain = norm.gainOffset() == 0 ? stored : add(stored, wide(scalar(norm.gainOffset())));
+        String normed = graph.node("Mul", List.of(graph.node("Div", List.of(exact, root)), gain));
+        return graph.node("Cast", List.of(normed), Attribute.of("to", DataType.FLOAT));
+    }
+
+    private String wide(String x) {
+        return graph.node("Cast", List.of(x), Attribute.of("to", DataType.DOUBLE));
+    }
+
+    private String gather(WeightRole table, String index, boolean wide) {
+        String rowsOfTable = gather(table, index);
+        return wide ? wide(rowsOfTable) : rowsOfTable;
     }
 
     private String gather(WeightRole table, String index) {
@@ -228,7 +278,7 @@ public final class EncoderGraph {
      * x = x + attention(norm(x)); x = x + feedForward(norm(x)), where blocks may have a norm on their output too.
      */
     private String layer(String x, LayerSpec layer, int index) {
-        boolean post = layer.normPlacement() == LayerSpec.NormPlacement.POST;
+        boolean post = layer.normPlacement() == NormPlacement.POST;
         String attentionInput = post || !layer.attentionInputNorm() ? x : attentionNorm(x, layer, index);
         String attended = add(
                 x,
@@ -249,6 +299,10 @@ public final class EncoderGraph {
     }
 
     private String attentionNorm(String x, LayerSpec layer, int index) {
+        boolean first = index == 0 && spec.embedding().norm().isEmpty();
+        if (first && layer.norm().kind() == NormSpec.Kind.RMS_NORM && layer.normPlacement() != NormPlacement.POST) {
+            return exactRmsNorm(x, layer.norm(), index);
+        }
         return norm(x, layer.norm(), WeightRole.ATTENTION_NORM_GAIN, WeightRole.ATTENTION_NORM_BIAS, index);
     }
 
@@ -257,7 +311,7 @@ public final class EncoderGraph {
     }
 
     private String outputNorm(String x, LayerSpec layer, WeightRole gain, int index) {
-        return layer.normPlacement() == LayerSpec.NormPlacement.PRE_AND_POST
+        return layer.normPlacement() == NormPlacement.PRE_AND_POST
                 ? scaled(normalized(x, layer.norm()), layer.norm(), gain, index)
                 : x;
     }

@@ -10,8 +10,9 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Turns queries and keys by their position: ONNX Runtime's RotaryEmbedding, with one pair of tables per rotation. Each token
- * is a row of its own to it, since it takes no row that is longer than the tables.
+ * Turns queries and keys by their position: ONNX Runtime's RotaryEmbedding, with one pair of tables per rotation, which the
+ * batch brings along where angles depend on the text's length. Each token is a row of its own to it, since it takes no row
+ * that is longer than the tables.
  */
 final class Rotation {
     private final OnnxGraph graph;
@@ -67,6 +68,9 @@ final class Rotation {
     }
 
     private Tables tables(RotarySpec rotary) {
+        if (RotaryAngles.dependOnLength(rotary)) {
+            return new Tables(EncoderGraph.COSINES, EncoderGraph.SINES);
+        }
         RotaryAngles angles = RotaryAngles.of(rotary, positions);
         int pairs = rotary.rotaryDimension() / 2;
         String suffix = "_" + tables.size();
