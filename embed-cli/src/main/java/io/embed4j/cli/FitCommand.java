@@ -33,8 +33,8 @@ final class FitCommand implements Callable<Integer> {
     @Option(
             names = {"-m", "--model"},
             paramLabel = "MODEL",
-            description = "A model directory of which config.json is enough, its config.json, or embedded:NAME. May be"
-                    + " repeated. Default: " + EmbedderOptions.DEFAULT_MODEL + ".")
+            description = "A model directory of which config.json is enough, its config.json, hf:ORG/NAME (without its"
+                    + " weights), or embedded:NAME. May be repeated. Default: " + EmbedderOptions.DEFAULT_MODEL + ".")
     private List<String> models = List.of(EmbedderOptions.DEFAULT_MODEL);
 
     @Option(
