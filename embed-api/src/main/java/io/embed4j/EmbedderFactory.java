@@ -141,17 +141,36 @@ public interface EmbedderFactory {
      * Makes an empty index.
      *
      * @param dimension D
-     * @param device {@code auto}, {@code cpu}, {@code cuda:0}
+     * @param options device, storage, similarity, ids
      * @return the index
      */
-    VectorIndex index(int dimension, String device);
+    VectorIndex index(int dimension, IndexOptions options);
 
     /**
      * Opens a saved index.
      *
      * @param directory where it was saved
-     * @param device {@code auto}, {@code cpu}, {@code cuda:0}
+     * @param options device, storage, exactness
      * @return the index
      */
-    VectorIndex loadIndex(Path directory, String device);
+    VectorIndex loadIndex(Path directory, IndexOptions options);
+
+    /**
+     * Plans an index without making it.
+     *
+     * @param dimension D
+     * @param rows N
+     * @param options device, storage, exactness
+     * @return whether it fits
+     */
+    IndexFit fitIndex(int dimension, int rows, IndexOptions options);
+
+    /**
+     * Opens a file of vectors.
+     *
+     * @param file {@code .npy} or {@code .safetensors}
+     * @param tensor the tensor's name; empty for the only one
+     * @return the rows
+     */
+    VectorRows openRows(Path file, String tensor);
 }

@@ -69,8 +69,12 @@ public enum HelpTopic {
     INTERRUPTED,
     /** There is no place to unpack the embedded model to. */
     CACHE_DIRECTORY,
-    /** A saved index cannot be opened. */
+    /** A saved index cannot be opened, or is not the one that was loaded. */
     INDEX_FILE,
+    /** The index was closed before the call. */
+    INDEX_CLOSED,
+    /** A file of vectors holds something else. */
+    VECTOR_FILE,
     /** An output file cannot be written: permissions, a full disk. */
     CANNOT_WRITE,
     /** An input file cannot be read. */

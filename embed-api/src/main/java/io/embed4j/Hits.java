@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.embed4j;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * The nearest rows for each query, best first: ids [Q, k] and scores [Q, k].
  *
@@ -21,6 +23,7 @@ public final class Hits {
     private final int k;
     private final long[] ids;
     private final float[] scores;
+    private final @Nullable String @Nullable [] strings;
 
     /**
      * Wraps results; the arrays are not copied and must not be changed afterwards.
@@ -30,13 +33,34 @@ public final class Hits {
      * @param scores [Q, k], row-major
      */
     public Hits(int k, long[] ids, float[] scores) {
-        if (k < 1 || ids.length != scores.length || ids.length % k != 0) {
+        this(k, ids, scores, null);
+    }
+
+    /**
+     * Wraps results of an index with strings as ids; the arrays are not copied and must not be changed afterwards.
+     *
+     * @param k results per query
+     * @param rows [Q, k] row numbers, row-major
+     * @param scores [Q, k], row-major
+     * @param strings [Q, k] ids, row-major; null where there is no result
+     * @return the results
+     */
+    public static Hits ofStrings(int k, long[] rows, float[] scores, @Nullable String[] strings) {
+        return new Hits(k, rows, scores, strings);
+    }
+
+    private Hits(int k, long[] ids, float[] scores, @Nullable String @Nullable [] strings) {
+        if (k < 1
+                || ids.length != scores.length
+                || ids.length % k != 0
+                || (strings != null && strings.length != ids.length)) {
             throw new IllegalArgumentException(
                     "Sizes do not fit: " + ids.length + " ids, " + scores.length + " scores, k = " + k + ".");
         }
         this.k = k;
         this.ids = ids;
         this.scores = scores;
+        this.strings = strings;
     }
 
     /**
@@ -65,10 +89,23 @@ public final class Hits {
      */
     public int count(int query) {
         int count = 0;
-        while (count < k && id(query, count) >= 0) {
+        while (count < k && scores[place(query, count)] != Float.NEGATIVE_INFINITY) {
             count++;
         }
         return count;
+    }
+
+    /**
+     * Returns the id of a result as a string.
+     *
+     * @param query 0 to Q - 1
+     * @param rank 0 for the best, below {@link #count}
+     * @return the row's id, in decimal if ids are numbers
+     */
+    public String stringId(int query, int rank) {
+        long id = id(query, rank);
+        String string = strings == null ? null : strings[place(query, rank)];
+        return string == null ? Long.toString(id) : string;
     }
 
     /**
@@ -76,7 +113,7 @@ public final class Hits {
      *
      * @param query 0 to Q - 1
      * @param rank 0 for the best
-     * @return the row's id, or -1
+     * @return the row's id, or -1; the row's number if ids are strings
      */
     public long id(int query, int rank) {
         return ids[place(query, rank)];
@@ -87,7 +124,7 @@ public final class Hits {
      *
      * @param query 0 to Q - 1
      * @param rank 0 for the best
-     * @return the cosine, or -infinity
+     * @return the cosine or dot product, or -infinity
      */
     public float score(int query, int rank) {
         return scores[place(query, rank)];

@@ -46,6 +46,14 @@ final class CallOptions {
                     + " chunks' vectors). Default: truncate.")
     private TruncationPolicy truncation = TruncationPolicy.TRUNCATE;
 
+    /** These options, for texts that have a role unless another prompt was asked for. */
+    CallOptions inRole(TextRole role) {
+        if (this.role == null) {
+            this.role = role;
+        }
+        return this;
+    }
+
     EmbedOptions toEmbedOptions() {
         try {
             return new EmbedOptions(role, promptName, prompt, dimension, truncation, null, null);

@@ -28,6 +28,22 @@ final class JsonField {
      * @throws MalformedLineException if the line is no object or has no such string
      */
     static String read(String line, String field) throws MalformedLineException {
+        return read(line, field, "--field", false);
+    }
+
+    /**
+     * Reads a field that names the object.
+     *
+     * @param line a JSON object (RFC 8259)
+     * @param field name of a field with a string, or a whole number, which becomes its digits
+     * @throws MalformedLineException if the line is no object or has neither
+     */
+    static String readId(String line, String field) throws MalformedLineException {
+        return read(line, field, "--id-field", true);
+    }
+
+    private static String read(String line, String field, String option, boolean numberToo)
+            throws MalformedLineException {
         @Nullable String text = null;
         List<String> names = new ArrayList<>();
         try (JsonReader reader = new JsonReader(new StringReader(line))) {
@@ -44,8 +60,12 @@ final class JsonField {
                 if (text != null) {
                     throw new MalformedLineException("the field \"" + field + "\" occurs twice.");
                 }
-                requireToken(reader, JsonToken.STRING, "the field \"" + field + "\"");
-                text = reader.nextString();
+                if (numberToo && reader.peek() == JsonToken.NUMBER) {
+                    text = wholeNumber(reader.nextString(), field);
+                } else {
+                    requireToken(reader, JsonToken.STRING, "the field \"" + field + "\"");
+                    text = reader.nextString();
+                }
             }
             reader.endObject();
             requireToken(reader, JsonToken.END_DOCUMENT, "what follows the object");
@@ -58,9 +78,17 @@ final class JsonField {
             throw new MalformedLineException("no field \"" + field + "\"; the object has "
                     + (names.isEmpty()
                             ? "no fields."
-                            : "\"" + String.join("\", \"", names) + "\". Name one with --field."));
+                            : "\"" + String.join("\", \"", names) + "\". Name one with " + option + "."));
         }
         return text;
+    }
+
+    private static String wholeNumber(String digits, String field) throws MalformedLineException {
+        if (!digits.matches("-?\\d+")) {
+            throw new MalformedLineException(
+                    "the field \"" + field + "\" is " + digits + ", expected a string or a whole number.");
+        }
+        return digits;
     }
 
     private static void requireToken(JsonReader reader, JsonToken expected, String what) throws IOException {

@@ -64,6 +64,7 @@ public final class Main {
                 .addSubcommand(new FitCommand(embedders, terminal))
                 .addSubcommand(new DownloadCommand(embedders, terminal))
                 .addSubcommand(new DoctorCommand(embedders, terminal))
+                .addSubcommand(IndexCommand.with(embedders, terminal))
                 .setExpandAtFiles(false) // "@name, hello" is a text, not a file of arguments
                 .setPosixClusteredShortOptionsAllowed(false) // "-model x" is a slip, not -m odel
                 .setUsageHelpWidth(100)

@@ -24,13 +24,18 @@ final class TextInput implements Iterator<String>, AutoCloseable {
     private final String name;
     private final @Nullable Path file;
     private final @Nullable String field;
+    private final @Nullable String idField;
     private final LineReader lines;
     private @Nullable String nextText;
+    private String nextId = "";
+    private String id = "";
 
-    private TextInput(String name, @Nullable Path file, @Nullable String field, InputStream in) {
+    private TextInput(
+            String name, @Nullable Path file, @Nullable String field, @Nullable String idField, InputStream in) {
         this.name = name;
         this.file = file;
         this.field = field;
+        this.idField = idField;
         this.lines = new LineReader(in);
     }
 
@@ -43,12 +48,26 @@ final class TextInput implements Iterator<String>, AutoCloseable {
      * @throws CliException if the format is unknown or the file cannot be opened
      */
     static TextInput open(String argument, @Nullable String field, InputStream standardInput) {
+        return open(argument, field, null, standardInput);
+    }
+
+    /**
+     * Opens an input whose texts have ids: those of a field of a .jsonl file, else the numbers of their lines.
+     *
+     * @param argument a file, or {@code -}
+     * @param field {@code --field}; null if it was not given
+     * @param idField the field that holds the id; null if nobody asks for ids
+     * @param standardInput what {@code -} stands for; stays open
+     * @throws CliException if the format is unknown or the file cannot be opened
+     */
+    static TextInput open(
+            String argument, @Nullable String field, @Nullable String idField, InputStream standardInput) {
         boolean jsonLines = argument.toLowerCase(Locale.ROOT).endsWith(".jsonl");
         if (field != null && !jsonLines) {
             throw CliException.usage("--field " + field + " is for .jsonl input; --input is " + argument + ".");
         }
         if (argument.equals(STANDARD_INPUT)) {
-            return new TextInput("standard input", null, null, unclosable(standardInput));
+            return new TextInput("standard input", null, null, null, unclosable(standardInput));
         }
         if (!jsonLines && !argument.toLowerCase(Locale.ROOT).endsWith(".txt")) {
             throw CliException.usage("Unknown input format: --input " + argument
@@ -63,7 +82,12 @@ final class TextInput implements Iterator<String>, AutoCloseable {
         }
         try {
             String fieldName = field == null ? DEFAULT_FIELD : field;
-            return new TextInput(argument, file, jsonLines ? fieldName : null, Files.newInputStream(file));
+            return new TextInput(
+                    argument,
+                    file,
+                    jsonLines ? fieldName : null,
+                    jsonLines ? idField : null,
+                    Files.newInputStream(file));
         } catch (NoSuchFileException e) {
             throw CliException.failed(HelpTopic.CANNOT_READ, "--input " + argument + " does not exist.", e);
         } catch (IOException e) {
@@ -86,6 +110,11 @@ final class TextInput implements Iterator<String>, AutoCloseable {
      */
     String place(long index) {
         return name + ", line " + (index + 1);
+    }
+
+    /** The id of the text that was returned last: its field, or the number of its line, from 1. */
+    String id() {
+        return id;
     }
 
     /** Counts the lines of a file in a pass of its own; 0 if that cannot be done. */
@@ -123,6 +152,7 @@ final class TextInput implements Iterator<String>, AutoCloseable {
             throw new NoSuchElementException();
         }
         String text = nextText;
+        id = nextId;
         nextText = null;
         return text;
     }
@@ -139,6 +169,7 @@ final class TextInput implements Iterator<String>, AutoCloseable {
     private @Nullable String read() {
         try {
             String line = lines.next();
+            nextId = Long.toString(lines.lineNumber());
             return line == null || field == null ? line : readField(line, field);
         } catch (LineReader.MalformedLineException e) {
             throw CliException.failed(
@@ -164,6 +195,9 @@ final class TextInput implements Iterator<String>, AutoCloseable {
                     HelpTopic.CANNOT_READ,
                     name + ", line " + blankLine + ": the line is blank. Every line must be a JSON object.",
                     null);
+        }
+        if (idField != null) {
+            nextId = JsonField.readId(object, idField);
         }
         return JsonField.read(object, field);
     }

@@ -12,11 +12,14 @@ import io.embed4j.FitReport;
 import io.embed4j.FitTable;
 import io.embed4j.GpuCard;
 import io.embed4j.HelpTopic;
+import io.embed4j.IndexFit;
+import io.embed4j.IndexOptions;
 import io.embed4j.InstallationReport;
 import io.embed4j.InstallationReport.Check;
 import io.embed4j.InstallationReport.Status;
 import io.embed4j.Precision;
 import io.embed4j.VectorIndex;
+import io.embed4j.VectorRows;
 import io.embed4j.spec.DType;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -138,12 +141,22 @@ final class FakeFactory implements EmbedderFactory {
     }
 
     @Override
-    public VectorIndex index(int dimension, String device) {
-        throw new UnsupportedOperationException("the command does not use it");
+    public VectorIndex index(int dimension, IndexOptions options) {
+        throw new UnsupportedOperationException("The commands under test make no index.");
     }
 
     @Override
-    public VectorIndex loadIndex(Path directory, String device) {
+    public VectorIndex loadIndex(Path directory, IndexOptions options) {
         throw new UnsupportedOperationException("The commands under test open no index.");
+    }
+
+    @Override
+    public IndexFit fitIndex(int dimension, int rows, IndexOptions options) {
+        throw new UnsupportedOperationException("The commands under test plan no index.");
+    }
+
+    @Override
+    public VectorRows openRows(Path file, String tensor) {
+        throw new UnsupportedOperationException("The commands under test read no vectors.");
     }
 }

@@ -9,24 +9,30 @@ import io.embed4j.EmbedderOptions;
 import io.embed4j.FitReport;
 import io.embed4j.FitTable;
 import io.embed4j.GpuCard;
+import io.embed4j.IndexFit;
+import io.embed4j.IndexOptions;
 import io.embed4j.InstallationReport;
 import io.embed4j.Precision;
 import io.embed4j.VectorIndex;
+import io.embed4j.VectorRows;
 import io.embed4j.core.device.Backends;
 import io.embed4j.core.device.OpenDevices;
 import io.embed4j.core.doctor.Doctor;
+import io.embed4j.core.file.VectorFile;
 import io.embed4j.core.fit.GpuCards;
-import io.embed4j.core.index.CosineIndex;
-import io.embed4j.core.index.IndexFile;
+import io.embed4j.core.index.DefaultVectorIndex;
+import io.embed4j.core.index.SavedIndex;
 import io.embed4j.core.model.ModelDefinition;
 import io.embed4j.core.model.ModelLoader;
 import io.embed4j.core.model.ModelOutline;
 import io.embed4j.core.pipeline.DefaultEmbedder;
 import io.embed4j.core.text.TextTokenizer;
+import io.embed4j.spec.DType;
 import io.embed4j.spi.Device;
 import io.embed4j.spi.DeviceId;
 import io.embed4j.spi.Encoder;
 import io.embed4j.spi.EncoderOptions;
+import io.embed4j.spi.IndexPlan;
 import io.embed4j.spi.IndexShard;
 import io.embed4j.spi.IndexSpec;
 import java.nio.file.Path;
@@ -117,29 +123,65 @@ public final class CoreEmbedderFactory implements EmbedderFactory {
     }
 
     @Override
-    public VectorIndex index(int dimension, String device) {
-        OpenDevices.Lease lease = lease(device);
+    public VectorIndex index(int dimension, IndexOptions options) {
+        OpenDevices.Lease lease = lease(options.device());
         try {
-            IndexSpec spec = IndexSpec.exact(dimension);
-            return new CosineIndex(dimension, lease.device().index(spec), lease.release());
-        } catch (RuntimeException e) {
+            return new DefaultVectorIndex(
+                    lease.device().index(indexSpec(dimension, options)), options, lease.release());
+        } catch (RuntimeException | Error e) {
             lease.close();
             throw e;
         }
     }
 
     @Override
-    public VectorIndex loadIndex(Path directory, String device) {
-        IndexFile file = IndexFile.open(directory);
-        OpenDevices.Lease lease = lease(device);
+    public VectorIndex loadIndex(Path directory, IndexOptions options) {
+        SavedIndex saved = SavedIndex.open(directory);
+        OpenDevices.Lease lease = lease(options.device());
         try {
-            IndexShard shard = lease.device().index(IndexSpec.exact(file.dimension()));
-            file.copyTo(shard);
-            return new CosineIndex(file.dimension(), shard, lease.release());
-        } catch (RuntimeException e) {
+            IndexShard shard = lease.device().index(indexSpec(saved.manifest().dimension(), options));
+            try {
+                return DefaultVectorIndex.load(saved, shard, options, lease.release());
+            } catch (RuntimeException | Error e) {
+                shard.close();
+                throw e;
+            }
+        } catch (RuntimeException | Error e) {
             lease.close();
             throw e;
         }
+    }
+
+    @Override
+    public IndexFit fitIndex(int dimension, int rows, IndexOptions options) {
+        try (OpenDevices.Lease lease = lease(options.device())) {
+            Device device = lease.device();
+            IndexPlan plan = device.planIndex(indexSpec(dimension, options), rows);
+            return new IndexFit(
+                    rows,
+                    dimension,
+                    device.info().id(),
+                    options.storage(),
+                    plan.device().totalBytes(),
+                    plan.hostBytes(),
+                    device.memory().freeBytes(),
+                    device.memory().totalBytes());
+        }
+    }
+
+    private static IndexSpec indexSpec(int dimension, IndexOptions options) {
+        DType storage = switch (options.storage()) {
+            case FP16 -> DType.FP16;
+            case BF16 -> DType.BF16;
+            default -> DType.FP32;
+        };
+        return new IndexSpec(
+                dimension, storage, options.exact() ? IndexSpec.Rescoring.EXACT : IndexSpec.Rescoring.NONE);
+    }
+
+    @Override
+    public VectorRows openRows(Path file, String tensor) {
+        return VectorFile.open(file, tensor);
     }
 
     private static OpenDevices.Lease lease(String device) {

@@ -55,7 +55,9 @@ class IndexFileTest {
             }
         }
         try (Stream<Path> files = Files.list(place)) {
-            assertThat(files.map(file -> String.valueOf(file.getFileName()))).containsExactly("vectors.safetensors");
+            assertThat(files.map(file -> String.valueOf(file.getFileName())))
+                    .containsExactlyInAnyOrder(
+                            "lock", "manifest.json", "segment-00000001.safetensors", "segment-00000002.safetensors");
         }
     }
 
@@ -74,17 +76,17 @@ class IndexFileTest {
     void whatIsNoIndexIsNamed(@TempDir Path directory) throws IOException {
         assertThatThrownBy(() -> VectorIndex.load(directory))
                 .isInstanceOf(ModelFormatException.class)
-                .hasMessageContainingAll("vectors.safetensors", "missing");
+                .hasMessageContainingAll("manifest.json", "missing");
         try (VectorIndex index = VectorIndex.create(DIMENSION)) {
             index.add(vectors(3, 1));
             index.save(directory);
         }
-        Path file = directory.resolve("vectors.safetensors");
+        Path file = directory.resolve("segment-00000001.safetensors");
         byte[] bytes = Files.readAllBytes(file);
         Files.write(file, Arrays.copyOf(bytes, bytes.length - 1));
         assertThatThrownBy(() -> VectorIndex.load(directory))
                 .isInstanceOf(ModelFormatException.class)
-                .hasMessageContaining("cut or damaged");
+                .hasMessageContaining("it was cut or replaced");
     }
 
     @Test

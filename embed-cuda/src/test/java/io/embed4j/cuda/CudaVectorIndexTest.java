@@ -20,7 +20,7 @@ class CudaVectorIndexTest {
                         .model(fixture.model())
                         .device("cuda:0")
                         .build();
-                VectorIndex index = VectorIndex.create(embedder.dimension(), "cuda:0")) {
+                VectorIndex index = VectorIndex.builder().device("cuda:0").build(embedder.dimension())) {
             Embeddings vectors = embedder.embed(fixture.texts());
             index.add(vectors);
             Hits hits = index.search(vectors, 2);

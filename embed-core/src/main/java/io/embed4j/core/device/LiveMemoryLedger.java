@@ -64,7 +64,7 @@ public final class LiveMemoryLedger implements MemoryLedger {
                     HelpTopic.OUT_OF_DEVICE_MEMORY,
                     String.format(
                             Locale.ROOT,
-                            "%s needs %.2f GiB but %s has %.2f GiB free of %.2f. Close other models or lower maxBatchTokens.",
+                            "%s needs %.2f GiB but %s has %.2f GiB free of %.2f. Close other models or indexes, or lower maxBatchTokens.",
                             tenant,
                             gibibytes(bytes),
                             device,

@@ -170,6 +170,12 @@ public record JsonConfig(String source, JsonObject json, Set<String> asked) {
         return required(key, "a whole number", JsonConfig::wholeNumber);
     }
 
+    /** A whole number that must be there, of up to 64 bits. */
+    public long longValue(String key) {
+        return required(
+                key, "a whole number", element -> element.getAsBigDecimal().longValueExact());
+    }
+
     /** A whole number, or the default. */
     public int intValue(String key, int fallback) {
         return has(key) ? intValue(key) : fallback;

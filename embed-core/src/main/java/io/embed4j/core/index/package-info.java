@@ -1,4 +1,7 @@
-/** The plain-Java twin of the vector index. */
+/**
+ * The vector index: ids, snapshots and files in front of a backend's shard; exact scores and the margin of scans; the
+ * plain-Java twin of every shard.
+ */
 @NullMarked
 package io.embed4j.core.index;
 

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.embed4j.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import io.embed4j.EmbedderFactory;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** {@code embed index} with the real library and the embedded model on the CPU. */
+class IndexCommandTest {
+    private static final Path ROOT =
+            Objects.requireNonNull(Path.of("").toAbsolutePath().getParent());
+    private static final Pattern WALK_THROUGH =
+            Pattern.compile("<!-- index-walk-through -->\\n```\\n(.*?)\\n```", Pattern.DOTALL);
+    private static final Pattern WORD = Pattern.compile("\"([^\"]*)\"|(\\S+)");
+
+    @TempDir
+    private Path folder;
+
+    private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+    private final StringWriter err = new StringWriter();
+
+    private int exitCode(String... args) {
+        out.reset();
+        err.getBuffer().setLength(0);
+        Terminal terminal = new Terminal(InputStream.nullInputStream(), out, new PrintWriter(err, true), false);
+        return Main.run(args, EmbedderFactory::find, terminal);
+    }
+
+    private String run(String... args) {
+        assertThat(exitCode(args)).as(err.toString()).isZero();
+        return out.toString(StandardCharsets.UTF_8);
+    }
+
+    private String build(String name, String... lines) throws IOException {
+        Path input = Files.write(folder.resolve(name), List.of(lines));
+        String index = folder.resolve(name + "-index").toString();
+        run("index", "build", "-d", "cpu", "-i", input.toString(), "-o", index);
+        return index;
+    }
+
+    private static JsonArray hits(String json) {
+        return JsonParser.parseString(json)
+                .getAsJsonArray()
+                .get(0)
+                .getAsJsonObject()
+                .getAsJsonArray("hits");
+    }
+
+    private static List<String> ids(JsonArray hits) {
+        List<String> ids = new ArrayList<>();
+        hits.forEach(hit -> ids.add(hit.getAsJsonObject().get("id").getAsString()));
+        return ids;
+    }
+
+    @Test
+    void textsAreFoundAddedAndDeleted() throws IOException {
+        String index = build(
+                "a.jsonl",
+                "{\"id\": \"cat\", \"text\": \"a cat sleeps\"}",
+                "{\"id\": 7, \"text\": \"stock prices fell\", \"more\": []}");
+        String[] search = {"index", "search", "-d", "cpu", "--index", index, "-q", "a dog naps", "--json"};
+        JsonArray found = hits(run(search));
+        assertThat(ids(found)).containsExactly("cat", "7");
+        assertThat(found.get(0).getAsJsonObject().get("score").getAsDouble()).isBetween(0.3, 0.9);
+
+        Path more = Files.write(folder.resolve("more.jsonl"), List.of("{\"text\": \"a dog sleeps\", \"id\": \"dog\"}"));
+        run("index", "add", "-d", "cpu", "--index", index, "-i", more.toString());
+        assertThat(err.toString()).contains("3 texts in " + index);
+        assertThat(ids(hits(run(search)))).containsExactly("dog", "cat", "7");
+        assertThat(exitCode("index", "add", "-d", "cpu", "--index", index, "-i", more.toString()))
+                .isEqualTo(1);
+        assertThat(err.toString()).contains("The id dog is in the index already, as row 2.");
+
+        run("index", "delete", "--index", index, "cat", "none");
+        assertThat(err.toString()).contains("1 of 2 deleted, 2 texts in " + index);
+        assertThat(ids(hits(run(search)))).containsExactly("dog", "7");
+
+        JsonObject stats = JsonParser.parseString(run("index", "stats", "--index", index, "--json"))
+                .getAsJsonObject();
+        assertThat(stats.get("texts").getAsInt()).isEqualTo(2);
+        assertThat(stats.get("deleted").getAsInt()).isEqualTo(1);
+        assertThat(stats.get("dimension").getAsInt()).isEqualTo(384);
+        assertThat(stats.get("model").getAsString()).isEqualTo("embedded:all-minilm-l6-v2");
+        assertThat(run("index", "stats", "--index", index).lines()).hasSize(6).contains("similarity  cosine");
+    }
+
+    @Test
+    void linesOfTextHaveTheirNumbers() throws IOException {
+        String index = build("b.txt", "the sun is hot", "ice is cold");
+        List<String> lines = run(
+                        "index",
+                        "search",
+                        "-d",
+                        "cpu",
+                        "--index",
+                        index,
+                        "-q",
+                        "winter",
+                        "-q",
+                        "summer heat",
+                        "-k",
+                        "1",
+                        "--texts",
+                        folder.resolve("b.txt").toString())
+                .lines()
+                .toList();
+        assertThat(lines).hasSize(5);
+        assertThat(lines.get(0)).isEqualTo("# winter");
+        assertThat(lines.get(1)).matches("0\\.\\d{4}  2  ice is cold");
+        assertThat(lines.get(4)).matches("0\\.\\d{4}  1  the sun is hot");
+    }
+
+    @Test
+    void whatCannotBeIsNamed() throws IOException {
+        String index = build("c.txt", "one");
+        Path input = folder.resolve("c.txt");
+        assertThat(exitCode("index", "build", "-i", input.toString(), "-o", index))
+                .isEqualTo(2);
+        assertThat(err.toString()).contains("holds an index already. Add to it with embed index add");
+        assertThat(exitCode("index")).isEqualTo(2);
+        assertThat(err.toString()).contains("Say what to do: embed index build, add, delete, stats or search.");
+        assertThat(exitCode("index", "search", "--index", folder.toString(), "-q", "x"))
+                .isEqualTo(1);
+        assertThat(err.toString()).contains("is no index of texts: it has no model.json.", "#index-file");
+        assertThat(exitCode("index", "search", "--index", index, "-q", "x", "-k", "5000"))
+                .isEqualTo(2);
+        assertThat(err.toString()).contains("-k must be 1 to 4096, found 5000.");
+        for (String line :
+                List.of("{\"text\": \"x\"}", "{\"id\": 1.5, \"text\": \"x\"}", "{\"id\": null, \"text\": \"x\"}")) {
+            Path bad = Files.write(folder.resolve("bad.jsonl"), List.of("{\"id\": 1, \"text\": \"x\"}", line));
+            assertThat(exitCode("index", "add", "-d", "cpu", "--index", index, "-i", bad.toString()))
+                    .isEqualTo(1);
+            assertThat(err.toString()).contains("bad.jsonl, line 2: ").containsAnyOf("no field \"id\"", "\"id\" is ");
+        }
+        assertThat(run("index", "stats", "--index", index)).contains("texts       1");
+    }
+
+    /** The README shows what the command prints, up to the last digit of a score. */
+    @Test
+    void theWalkThroughOfTheReadmeIsTrue() throws IOException {
+        Matcher section = WALK_THROUGH.matcher(Files.readString(ROOT.resolve("README.md")));
+        assertThat(section.find()).isTrue();
+        List<String> printed = new ArrayList<>();
+        List<String> shown = new ArrayList<>();
+        for (String line : section.group(1).lines().toList()) {
+            if (line.startsWith("$ ./embed ")) {
+                assertThat(shown).hasSameSizeAs(printed);
+                for (int i = 0; i < shown.size(); i++) {
+                    checkLine(shown.get(i), printed.get(i));
+                }
+                printed = run(words(line.substring("$ ./embed ".length())))
+                        .lines()
+                        .toList();
+                shown.clear();
+            } else {
+                shown.add(line);
+            }
+        }
+        assertThat(shown).isNotEmpty().hasSameSizeAs(printed);
+        for (int i = 0; i < shown.size(); i++) {
+            checkLine(shown.get(i), printed.get(i));
+        }
+    }
+
+    private static void checkLine(String shown, String printed) {
+        if (shown.matches("0\\.\\d{4}  .*")) {
+            assertThat(Double.parseDouble(printed.substring(0, 6)))
+                    .as(shown)
+                    .isCloseTo(Double.parseDouble(shown.substring(0, 6)), within(0.000101));
+            assertThat(printed.substring(6)).isEqualTo(shown.substring(6));
+        } else {
+            assertThat(printed).isEqualTo(shown);
+        }
+    }
+
+    /** The words of a command line, files of the repository and of the index in their places. */
+    private String[] words(String line) {
+        List<String> words = new ArrayList<>();
+        Matcher word = WORD.matcher(line);
+        while (word.find()) {
+            String text = word.group(1) != null ? word.group(1) : word.group(2);
+            words.add(
+                    text.startsWith("docs/")
+                            ? ROOT.resolve(text).toString()
+                            : text.equals("rights") ? folder.resolve(text).toString() : text);
+        }
+        return words.toArray(String[]::new);
+    }
+}
