@@ -49,10 +49,11 @@ class ReportsAndResultsTest {
 
     @Test
     void hitsThatAreNotThereDoNotCount() {
-        Hits hits = new Hits(2, new long[] {5, -1, 7, 8, -1, -1}, new float[] {.5f, 0, .4f, .3f, 0, 0});
+        float none = Float.NEGATIVE_INFINITY;
+        Hits hits = new Hits(2, new long[] {5, -1, 7, -8, -1, -1}, new float[] {.5f, none, .4f, .3f, none, none});
         assertThat(hits.queries()).isEqualTo(3);
         assertThat(List.of(hits.count(0), hits.count(1), hits.count(2))).containsExactly(1, 2, 0);
-        assertThat(hits.id(1, 1)).isEqualTo(8);
+        assertThat(hits.id(1, 1)).as("users may choose negative ids").isEqualTo(-8);
         assertThat(hits.score(1, 0)).isEqualTo(.4f);
     }
 

@@ -60,7 +60,7 @@ record Row(
             try {
                 rows.add(GSON.fromJson(line, Row.class));
             } catch (JsonSyntaxException e) {
-                continue;
+                // cut off
             }
         }
         return rows;
