@@ -45,7 +45,7 @@ class LiveMemoryLedgerTest {
         MemoryLedger ledger = new LiveMemoryLedger("cpu", 16 * GIB, () -> 3 * GIB / 2);
         assertThatThrownBy(() -> ledger.reserve("bge-large", new MemoryPlan(2 * GIB, GIB, GIB / 4)))
                 .isInstanceOf(EmbedException.class)
-                .hasMessage("bge-large needs 3.25 GiB but cpu has 1.50 GiB free of 16.00. Close other models or lower"
-                        + " maxBatchTokens.");
+                .hasMessage("bge-large needs 3.25 GiB but cpu has 1.50 GiB free of 16.00. Close other models or"
+                        + " indexes, or lower maxBatchTokens.");
     }
 }
