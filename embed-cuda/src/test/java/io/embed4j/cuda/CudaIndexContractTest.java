@@ -11,6 +11,8 @@ import org.junit.jupiter.api.BeforeEach;
 /** The index of a CUDA device: the emulated one, or a GPU where there is one. */
 @RequiresDevice
 class CudaIndexContractTest extends DeviceIndexContract {
+    private static final int USUAL_DIMENSION = 384;
+
     private @Nullable Device device;
 
     @BeforeEach
@@ -22,6 +24,11 @@ class CudaIndexContractTest extends DeviceIndexContract {
     @Override
     protected long work() {
         return 3_000_000;
+    }
+
+    @Override
+    protected long fullWork(int dimension) {
+        return dimension == USUAL_DIMENSION ? super.fullWork(dimension) : 10_000_000;
     }
 
     @AfterEach

@@ -47,8 +47,8 @@ public abstract class IndexContract {
         return 10_000_000;
     }
 
-    /** The most multiplications that a test under -Pfull may ask for. */
-    protected long fullWork() {
+    /** The most multiplications that a test under -Pfull may ask for, rows of this dimension. */
+    protected long fullWork(int dimension) {
         return 100_000_000;
     }
 
@@ -105,7 +105,7 @@ public abstract class IndexContract {
     @Tag("full")
     @MethodSource("dimensionsAndStorages")
     void resultsOfMoreRowsAndQueriesAreThoseOfBruteForce(int dimension, DType storage) {
-        checkRandom(dimension, storage, fullWork());
+        checkRandom(dimension, storage, fullWork(dimension));
     }
 
     private void checkRandom(int dimension, DType storage, long work) {
