@@ -182,12 +182,14 @@ public final class TextTokenizer implements AutoCloseable {
         if (texts.isEmpty()) {
             return List.of();
         }
+        int limit = policy == TruncationPolicy.CHUNK ? Integer.MAX_VALUE : maxTokens;
         int promptTokens = includePrompt || prompt.isEmpty() ? 0 : leadingTokens(prompt);
         return IntStream.range(0, texts.size())
                 .parallel()
                 .mapToObj(i -> {
                     long index = firstIndex + i;
-                    TokenRun run = run(prompt.concat(texts.get(i)), prompt.length(), withTokens, "Text " + index);
+                    TokenRun run =
+                            run(prompt.concat(texts.get(i)), prompt.length(), withTokens, limit, "Text " + index);
                     return cut(run, promptTokens, policy, index);
                 })
                 .toList();
@@ -235,23 +237,25 @@ public final class TextTokenizer implements AutoCloseable {
      * Tokenizes one text, a long one segment by segment: the tokenizer's bookkeeping takes hundreds of bytes a token.
      * Segments end before a single space between letters or digits, where every tokenizer we know begins a new word, so
      * the ids are those of the whole.
+     *
+     * @param limit tokens to keep; those beyond are counted only
      */
-    private TokenRun run(String input, int skippedChars, boolean withTokens, String what) {
-        if (input.length() <= SEGMENT_CHARS) {
-            return TokenRun.of(encode(input, what), input, skippedChars, withTokens);
-        }
-        List<TokenRun> runs = new ArrayList<>();
-        for (int from = 0; from < input.length(); ) {
-            int to = segmentEnd(input, from + SEGMENT_CHARS);
+    private TokenRun run(String input, int skippedChars, boolean withTokens, int limit, String what) {
+        SegmentJoiner joiner = new SegmentJoiner(limit);
+        for (int from = 0; ; ) {
+            int to = segmentEnd(input, from);
             String segment = input.substring(from, to);
-            runs.add(TokenRun.of(encode(segment, what), segment, skippedChars - from, withTokens));
+            TokenRun run = TokenRun.of(encode(segment, what), segment, skippedChars - from, withTokens);
+            if (to == input.length()) {
+                return joiner.end(run);
+            }
+            joiner.add(run);
             from = to;
         }
-        return TokenRun.join(runs);
     }
 
-    private static int segmentEnd(String input, int earliest) {
-        for (int at = earliest; at < input.length() - 1; at++) {
+    private static int segmentEnd(String input, int from) {
+        for (int at = from + SEGMENT_CHARS; at < input.length() - 1; at++) {
             if (input.charAt(at) == ' '
                     && Character.isLetterOrDigit(input.charAt(at - 1))
                     && Character.isLetterOrDigit(input.charAt(at + 1))) {
@@ -337,7 +341,7 @@ public final class TextTokenizer implements AutoCloseable {
 
     /** How many tokens a prompt takes at the beginning: its own, and the special ones before it. */
     private int leadingTokens(String prompt) {
-        TokenRun run = run(prompt, 0, false, "The prompt");
+        TokenRun run = run(prompt, 0, false, Integer.MAX_VALUE, "The prompt");
         return run.count() - run.tail();
     }
 

@@ -10,16 +10,17 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * What the tokenizer made of a whole text: its tokens between the special tokens that it added at both ends.
+ * What the tokenizer made of a text: its tokens between the special tokens that it added at both ends.
  *
  * @param ids [n]
  * @param typeIds [n]
  * @param head special tokens before the text's own
  * @param tail special tokens behind them
  * @param tokens [n] spelling and offsets; empty unless asked for
+ * @param omitted tokens before the tail that were counted and not kept
  */
 @SuppressWarnings("ArrayRecordComponent") // on its way into a TokenizedText; never compared
-record TokenRun(int[] ids, int[] typeIds, int head, int tail, List<Token> tokens) {
+record TokenRun(int[] ids, int[] typeIds, int head, int tail, List<Token> tokens, int omitted) {
 
     /**
      * Takes over an encoding.
@@ -43,41 +44,13 @@ record TokenRun(int[] ids, int[] typeIds, int head, int tail, List<Token> tokens
                 narrow(encoding.getTypeIds()),
                 head,
                 tail,
-                withTokens ? tokens(encoding, input, skippedChars) : List.of());
+                withTokens ? tokens(encoding, input, skippedChars) : List.of(),
+                0);
     }
 
-    /** One run of several that follow each other in one text: the inner special tokens go. */
-    static TokenRun join(List<TokenRun> runs) {
-        TokenRun first = runs.get(0);
-        TokenRun last = runs.get(runs.size() - 1);
-        int[] bounds = new int[2 * runs.size()];
-        for (int i = 0; i < runs.size(); i++) {
-            bounds[2 * i] = i == 0 ? 0 : runs.get(i).head();
-            bounds[2 * i + 1] = runs.get(i).count()
-                    - (i == runs.size() - 1 ? 0 : runs.get(i).tail());
-        }
-        List<int[]> ids = new ArrayList<>();
-        List<int[]> typeIds = new ArrayList<>();
-        List<Token> tokens = new ArrayList<>();
-        int words = 0;
-        for (int i = 0; i < runs.size(); i++) {
-            TokenRun run = runs.get(i);
-            ids.add(Arrays.copyOfRange(run.ids(), bounds[2 * i], bounds[2 * i + 1]));
-            typeIds.add(Arrays.copyOfRange(run.typeIds(), bounds[2 * i], bounds[2 * i + 1]));
-            if (!run.tokens().isEmpty()) {
-                int wordsBefore = words;
-                run.tokens().subList(bounds[2 * i], bounds[2 * i + 1]).stream()
-                        .map(token -> withWordsBefore(token, wordsBefore))
-                        .forEach(tokens::add);
-                words += 1 + run.tokens().stream().mapToInt(Token::word).max().orElse(Token.NO_WORD);
-            }
-        }
-        return new TokenRun(concatenated(ids), concatenated(typeIds), first.head(), last.tail(), tokens);
-    }
-
-    /** n. */
+    /** Tokens of the whole text: n and those that were only counted. */
     int count() {
-        return ids.length;
+        return ids.length + omitted;
     }
 
     /**
@@ -87,18 +60,18 @@ record TokenRun(int[] ids, int[] typeIds, int head, int tail, List<Token> tokens
      * @param poolStart first token that mean-like pooling sees
      */
     TokenizedText slice(int from, int to, int tokenCount, int poolStart) {
-        int end = count() - tail;
+        int end = ids.length - tail;
         int[] sliced = concatenated(List.of(
                 Arrays.copyOfRange(ids, 0, head),
                 Arrays.copyOfRange(ids, from, to),
-                Arrays.copyOfRange(ids, end, count())));
+                Arrays.copyOfRange(ids, end, ids.length)));
         int[] slicedTypes = concatenated(List.of(
                 Arrays.copyOfRange(typeIds, 0, head),
                 Arrays.copyOfRange(typeIds, from, to),
-                Arrays.copyOfRange(typeIds, end, count())));
+                Arrays.copyOfRange(typeIds, end, ids.length)));
         List<Token> slicedTokens = tokens.isEmpty()
                 ? tokens
-                : Stream.of(tokens.subList(0, head), tokens.subList(from, to), tokens.subList(end, count()))
+                : Stream.of(tokens.subList(0, head), tokens.subList(from, to), tokens.subList(end, ids.length))
                         .flatMap(List::stream)
                         .toList();
         return new TokenizedText(sliced, slicedTypes, tokenCount, Math.min(poolStart, sliced.length - 1), slicedTokens);
@@ -116,13 +89,6 @@ record TokenRun(int[] ids, int[] typeIds, int head, int tail, List<Token> tokens
             next += part.length;
         }
         return all;
-    }
-
-    private static Token withWordsBefore(Token token, int words) {
-        return token.word() == Token.NO_WORD
-                ? token
-                : new Token(
-                        token.text(), token.id(), token.start(), token.end(), token.word() + words, token.special());
     }
 
     /**

@@ -5,12 +5,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.djl.huggingface.tokenizers.Encoding;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import io.embed4j.TokenEmbeddings.Token;
 import io.embed4j.TruncationPolicy;
 import io.embed4j.testkit.Fixture;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -59,19 +61,43 @@ class LongTextTest {
             whole = tokenizer.encode(text);
         }
         int[] wholeIds = Arrays.stream(whole.getIds()).mapToInt(id -> (int) id).toArray();
-        try (TextTokenizer tokenizer = TextTokenizer.load(tokenizerFile(fixture), wholeIds.length, false)) {
-            TokenizedText result = tokenizer
-                    .tokenize(List.of(text), 0, "", true, TruncationPolicy.TRUNCATE, true)
+        TokenizedText result = tokenized(fixture, text, wholeIds.length, TruncationPolicy.TRUNCATE);
+        assertThat(result.ids()).isEqualTo(wholeIds);
+        assertThat(result.tokenCount()).isEqualTo(wholeIds.length);
+        for (int i = 1; i < wholeIds.length - 1; i += 9973) {
+            int start = text.offsetByCodePoints(0, whole.getCharTokenSpans()[i].getStart());
+            assertThat(result.tokens().get(i).start())
+                    .as("start of token %s", i)
+                    .isEqualTo(start);
+        }
+    }
+
+    /** Segments behind the cut are only counted. */
+    @ParameterizedTest
+    @MethodSource("fixtures")
+    void aCutKeepsTheBeginningAndTheSpecialTokens(Fixture fixture) {
+        String text = longText(fixture, 100_000);
+        TokenizedText cut = tokenized(fixture, text, 40, TruncationPolicy.TRUNCATE);
+        TokenizedText whole = tokenized(fixture, text, cut.tokenCount(), TruncationPolicy.ERROR);
+        List<Token> wanted = new ArrayList<>(whole.tokens());
+        int tail = (int) wanted.stream()
+                .skip(cut.tokenCount() / 2)
+                .filter(Token::special)
+                .count();
+        wanted.subList(40 - tail, wanted.size() - tail).clear();
+        assertThat(cut.tokens()).isEqualTo(wanted);
+        assertThat(cut.ids()).isEqualTo(wanted.stream().mapToInt(Token::id).toArray());
+        assertThat(tokenized(fixture, text, 40, TruncationPolicy.CHUNK).tokens())
+                .isEqualTo(wanted);
+    }
+
+    /** The text, or its first chunk. */
+    private static TokenizedText tokenized(Fixture fixture, String text, int maxTokens, TruncationPolicy policy) {
+        try (TextTokenizer tokenizer = TextTokenizer.load(tokenizerFile(fixture), maxTokens, false)) {
+            return tokenizer
+                    .tokenize(List.of(text), 0, "", true, policy, true)
                     .get(0)
                     .get(0);
-            assertThat(result.ids()).isEqualTo(wholeIds);
-            assertThat(result.tokenCount()).isEqualTo(wholeIds.length);
-            for (int i = 1; i < wholeIds.length - 1; i += 9973) {
-                int start = text.offsetByCodePoints(0, whole.getCharTokenSpans()[i].getStart());
-                assertThat(result.tokens().get(i).start())
-                        .as("start of token %s", i)
-                        .isEqualTo(start);
-            }
         }
     }
 
@@ -79,7 +105,7 @@ class LongTextTest {
     void tenMegabytesFitIntoALittleHeap() throws Exception {
         Process process = new ProcessBuilder(
                         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                        "-Xmx192m",
+                        "-Xmx96m",
                         "-cp",
                         System.getProperty("java.class.path"),
                         TenMegabytes.class.getName())
