@@ -111,7 +111,7 @@ public abstract class IndexContract {
     private void checkRandom(int dimension, DType storage, long work) {
         for (int queries : new int[] {1, 3, 9, 33, 200}) {
             Random random = new Random(dimension + queries);
-            int count = (int) Math.min(200_000, work / dimension / queries);
+            int count = (int) Math.min(work / 500, work / dimension / queries);
             count -= count % 64 == 0 ? 1 : 0;
             float[] rows = unitVectors(random, count, dimension);
             float[] query = unitVectors(random, queries, dimension);
