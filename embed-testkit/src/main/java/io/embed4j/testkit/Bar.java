@@ -29,6 +29,16 @@ public record Bar(double limit) {
     }
 
     /**
+     * The bar of the vectors of texts at edges.
+     *
+     * @param edges the texts
+     * @param precision what is under test
+     */
+    public static Bar of(Fixture.Edges edges, Precision precision) {
+        return new Bar(FACTOR * Math.max(edges.ownError(precision), floor(precision)));
+    }
+
+    /**
      * The bar of a fixture's token vectors, relative to their length.
      *
      * @param fixture the fixture

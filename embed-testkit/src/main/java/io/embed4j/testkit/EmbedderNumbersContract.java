@@ -23,6 +23,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Random;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -127,6 +128,11 @@ public abstract class EmbedderNumbersContract {
                 smallest = Math.min(smallest, cosine(widen(vectors.vector(row)), fixture.vectors()[row]));
             }
             String what = device() + " " + fixture + " " + precision + ", one call";
+            Optional<Fixture.Edges> edges = fixture.edges();
+            Bar.Worst worstAtEdges = new Bar.Worst();
+            if (edges.isPresent()) {
+                smallest = Math.min(smallest, addEdges(edges.get(), embedder, worstAtEdges));
+            }
             if (quantizedPrecisions().contains(precision)) {
                 System.out.printf(Locale.ROOT, "%s: min cosine %.4f%n", what, smallest);
                 TABLE.add(fixture, device(), precision, Double.NaN, smallest);
@@ -134,8 +140,47 @@ public abstract class EmbedderNumbersContract {
                 return;
             }
             Bar bar = Bar.of(fixture, precision);
-            TABLE.add(fixture, device(), precision, worst.error() / bar.limit(), smallest);
+            double share = worst.error() / bar.limit();
+            double shareAtEdges = edges.map(
+                            at -> worstAtEdges.error() / Bar.of(at, precision).limit())
+                    .orElse(0.0);
+            TABLE.add(fixture, device(), precision, Math.max(share, shareAtEdges), smallest);
             worst.mustPass(what, bar);
+            edges.ifPresent(at -> worstAtEdges.mustPass(what + ", edges", Bar.of(at, precision)));
+        }
+    }
+
+    /** Enters the errors of texts at edges; returns the smallest cosine. */
+    private static double addEdges(Fixture.Edges edges, Embedder embedder, Bar.Worst worst) {
+        Embeddings vectors = embedder.embed(edges.texts());
+        double smallest = 1;
+        for (int row = 0; row < vectors.size(); row++) {
+            int tokens = edges.tokenCounts()[row];
+            assertThat(vectors.tokenCount(row)).isEqualTo(tokens);
+            worst.add(Bar.unitError(vectors.vector(row), edges.vectors()[row]), tokens + " tokens");
+            smallest = Math.min(smallest, cosine(widen(vectors.vector(row)), edges.vectors()[row]));
+        }
+        return smallest;
+    }
+
+    /** One text fills a launch bucket by itself; the second one in a bucket is recorded on CUDA, the third replayed. */
+    @ParameterizedTest
+    @Tag("full")
+    @MethodSource("fixtures")
+    void textsAtEdgesAloneAreThoseOfTheReference(Fixture fixture) {
+        Optional<Fixture.Edges> edges = fixture.edges();
+        for (Precision precision : edges.isPresent() ? precisions(fixture) : List.<Precision>of()) {
+            try (Embedder embedder = open(fixture, precision)) {
+                Fixture.Edges at = edges.orElseThrow();
+                Bar.Worst worst = new Bar.Worst();
+                for (int i = 0; i < 2 * at.texts().size(); i++) {
+                    int row = i % at.texts().size();
+                    float[] vector = embedder.embed(at.texts().get(row)).vector(0);
+                    worst.add(Bar.unitError(vector, at.vectors()[row]), at.tokenCounts()[row] + " tokens");
+                }
+                worst.mustPass(
+                        device() + " " + fixture + " " + precision + ", edges, one by one", Bar.of(at, precision));
+            }
         }
     }
 

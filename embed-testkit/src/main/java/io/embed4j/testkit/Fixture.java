@@ -22,6 +22,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
@@ -73,6 +74,7 @@ public final class Fixture {
     private final String name;
     private final String model;
     private final Expected expected;
+    private final @Nullable Edges edges;
 
     /** The parts of expected.json that tests read. */
     @SuppressWarnings("ArrayRecordComponent") // read once, compared element by element
@@ -147,10 +149,29 @@ public final class Fixture {
     @SuppressWarnings("ArrayRecordComponent") // read once, compared element by element
     public record Encoded(int[][] tokenIds, double[][] vectors) {}
 
-    private Fixture(String name, String model, Expected expected) {
+    /**
+     * Texts whose token counts lie just below, at and above the lengths at which something begins: the edges of windows and
+     * of buckets of relative positions, backends' tiles and launch buckets, the model's maximum.
+     *
+     * @param texts the texts
+     * @param tokenCounts tokens of each, special tokens included, before truncation
+     * @param vectors [texts][D], float64
+     * @param ownError torch's own error on these texts, by precision
+     */
+    @SuppressWarnings("ArrayRecordComponent") // read once, compared element by element
+    public record Edges(List<String> texts, int[] tokenCounts, double[][] vectors, Map<String, Double> ownError) {
+
+        /** torch's own error on these texts. */
+        double ownError(Precision precision) {
+            return Objects.requireNonNull(ownError.get(precision.toString()));
+        }
+    }
+
+    private Fixture(String name, String model, Expected expected, @Nullable Edges edges) {
         this.name = name;
         this.model = model;
         this.expected = expected;
+        this.edges = edges;
     }
 
     /** Tiny models and the embedded default, which must be on the class path. */
@@ -178,7 +199,8 @@ public final class Fixture {
             return new Fixture(
                     String.valueOf(folder.getFileName()),
                     folder.resolve("model").toString(),
-                    expected);
+                    expected,
+                    null);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -186,21 +208,30 @@ public final class Fixture {
 
     private static Fixture read(String name) {
         String path = ROOT + name;
-        try (InputStream in = Objects.requireNonNull(
-                        Fixture.class.getResourceAsStream(path + "/expected.json"), "There is no fixture " + name);
-                InputStreamReader reader = new InputStreamReader(in, StandardCharsets.UTF_8)) {
-            Expected expected = new Gson().fromJson(reader, Expected.class);
+        Expected expected =
+                Objects.requireNonNull(read(path + "/expected.json", Expected.class), "There is no fixture " + name);
+        try {
             URL model = Fixture.class.getResource(path + "/model/config.json");
             return new Fixture(
                     name,
                     model == null
                             ? EmbedderOptions.DEFAULT_MODEL
                             : directory(model).toString(),
-                    expected);
+                    expected,
+                    read(path + "/edges.json", Edges.class));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         } catch (URISyntaxException e) {
             throw new IllegalStateException(e);
+        }
+    }
+
+    /** A resource in JSON; null if there is none. */
+    private static <T> @Nullable T read(String path, Class<T> type) {
+        try (InputStream in = Fixture.class.getResourceAsStream(path)) {
+            return in == null ? null : new Gson().fromJson(new InputStreamReader(in, StandardCharsets.UTF_8), type);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
     }
 
@@ -306,6 +337,11 @@ public final class Fixture {
     /** Vectors of a few texts behind prompts; empty for models without. */
     public List<Prompted> prompted() {
         return expected.prompted();
+    }
+
+    /** Texts at edges; empty for the embedded default, which has its edges among {@link #texts()}. */
+    public Optional<Edges> edges() {
+        return Optional.ofNullable(edges);
     }
 
     /** Answers of the one fixture that has them, {@link #RETRIEVAL}. */
