@@ -9,16 +9,16 @@ import static jcuda.nvptxcompiler.JNvPTXCompiler.nvPTXCompilerGetErrorLogSize;
 import static jcuda.nvptxcompiler.JNvPTXCompiler.nvPTXCompilerGetInfoLog;
 import static jcuda.nvptxcompiler.JNvPTXCompiler.nvPTXCompilerGetInfoLogSize;
 
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.zip.Deflater;
-import java.util.zip.GZIPOutputStream;
 import jcuda.nvptxcompiler.nvPTXCompileResult;
 import jcuda.nvptxcompiler.nvPTXCompilerHandle;
+import org.tukaani.xz.LZMA2Options;
+import org.tukaani.xz.XZOutputStream;
 
 /**
  * The two steps of build.sh that need more than nvcc; run from source by {@code java KernelImageBuilder.java}.
@@ -28,14 +28,14 @@ import jcuda.nvptxcompiler.nvPTXCompilerHandle;
  *       nothing that is newer than PTX 7.8, so the version line is all that has to change.
  *   <li>{@code assemble IN.ptx sm_80 OUT.cubin}: PTX to machine code by the PTX compiler in the JCuda natives, which is
  *       that of CUDA 12.0. Its output runs on every driver since, while nvcc 13's needs a driver of 13.0.
- *   <li>{@code pack IN OUT.gz}: compresses; KernelImages reads it. Of a cubin, the bytes at each place of the 8-byte
- *       words are first put together, which makes it a fifth smaller. PTX ends in a zero byte, as the driver wants it.
+ *   <li>{@code pack IN OUT.xz}: compresses; KernelImages reads it. PTX ends in a zero byte, as the driver wants it.
  * </ul>
  */
 final class KernelImageBuilder {
     private static final String NEW_VERSION = ".version 9.0";
     private static final String OLD_VERSION = ".version 7.8";
-    private static final int WORD_BYTES = 8;
+    /** As large as the largest image; who unpacks needs as much memory. */
+    private static final int DICTIONARY_BYTES = 4 << 20;
 
     private KernelImageBuilder() {}
 
@@ -81,26 +81,11 @@ final class KernelImageBuilder {
 
     private static void pack(Path in, Path out) throws IOException {
         byte[] image = Files.readAllBytes(in);
-        byte[] packed = in.toString().endsWith(".ptx") ? zeroTerminated(image) : byPlaceInWord(image);
-        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-        try (GZIPOutputStream gzip = new GZIPOutputStream(bytes) {
-            {
-                def.setLevel(Deflater.BEST_COMPRESSION);
-            }
-        }) {
-            gzip.write(packed);
+        LZMA2Options options = new LZMA2Options(LZMA2Options.PRESET_MAX);
+        options.setDictSize(DICTIONARY_BYTES);
+        try (OutputStream packed = new XZOutputStream(Files.newOutputStream(out), options)) {
+            packed.write(in.toString().endsWith(".ptx") ? zeroTerminated(image) : image);
         }
-        Files.write(out, bytes.toByteArray());
-    }
-
-    /** First the bytes at offset 0 of each word, then those at offset 1, ...; what is left over behind them as it is. */
-    private static byte[] byPlaceInWord(byte[] image) {
-        int words = image.length / WORD_BYTES;
-        byte[] result = image.clone();
-        for (int i = 0; i < words * WORD_BYTES; i++) {
-            result[i % WORD_BYTES * words + i / WORD_BYTES] = image[i];
-        }
-        return result;
     }
 
     private static byte[] zeroTerminated(byte[] text) {

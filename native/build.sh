@@ -2,9 +2,9 @@
 # Compiles native/kernels into the images that embed-cuda carries, their index, and the hash of the sources.
 # Needs nvcc 13.0 and a JDK; no GPU. Takes a few minutes. A driver takes machine code of its own device only (or of a
 # lower minor version of it), and not from a newer CUDA than itself:
-#   sm_75, sm_80 (8.6 and 8.9 too), sm_90   by the PTX compiler of CUDA 12.0 in the JCuda natives: any driver from 12.0
-#   sm_100, sm_120                          by nvcc: drivers from 13.0
-#   PTX 7.8 for compute_80                  compiled by the driver on any other device
+#   sm_75, 80, 86, 89, 90     by the PTX compiler of CUDA 12.0 in the JCuda natives: any driver from 12.0
+#   sm_100, 120               by nvcc: drivers from 13.0
+#   PTX 7.8 for compute_80    compiled by the driver on any other device
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,10 +18,10 @@ command -v nvcc >/dev/null || { echo "native/build.sh: There is no nvcc on the P
 nvcc --version | grep -q 'release 13\.' || { echo "native/build.sh: Found $(nvcc --version | grep release), want release 13." >&2; exit 1; }
 
 mkdir -p "$work" "$images"
-for artifact in jcuda:12.6.0:jar jcuda-natives:12.6.0:jar:linux-x86_64; do
-    ./mvnw -q -N dependency:copy -Dartifact=org.jcuda:$artifact -DoutputDirectory="$PWD/$work/jcuda"
+for artifact in org.jcuda:jcuda:12.6.0:jar org.jcuda:jcuda-natives:12.6.0:jar:linux-x86_64 org.tukaani:xz:1.12:jar; do
+    ./mvnw -q -N dependency:copy -Dartifact=$artifact -DoutputDirectory="$PWD/$work/jars"
 done
-builder() { java -cp "$work/jcuda/*" native/KernelImageBuilder.java "$@"; }
+builder() { java -cp "$work/jars/*" native/KernelImageBuilder.java "$@"; }
 
 # One translation unit of all operations gives one image.
 (cd "$kernels" && LC_ALL=C ls ./*.cu) | sed 's|^\./\(.*\)|#include "\1"|' > "$work/all_kernels.cu"
@@ -31,11 +31,11 @@ rm -f "$images"/*
 index="$images/index.txt"
 echo "# image, kind, compute capability, first driver version; written by native/build.sh" > "$index"
 add() { # file, kind, compute capability, first driver version
-    builder pack "$work/$1" "$images/$1.gz"
-    echo "$1.gz $2 $3 $4" >> "$index"
+    builder pack "$work/$1" "$images/$1.xz"
+    echo "$1.xz $2 $3 $4" >> "$index"
 }
 
-for capability in 75 80 90; do
+for capability in 75 80 86 89 90; do
     compile -arch=compute_$capability -ptx -o "$work/new.ptx"
     builder downlevel "$work/new.ptx" "$work/compute_$capability.ptx"
     builder assemble "$work/compute_$capability.ptx" sm_$capability "$work/sm_$capability.cubin" > "$work/sm_$capability.log"

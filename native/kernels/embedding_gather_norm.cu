@@ -48,7 +48,7 @@ __device__ __forceinline__ void embedding_gather_norm(S* out, const int* count, 
     const auto store = [&](int column, const float (&)[CHUNK], const float (&normed)[CHUNK]) {
         store_chunk(outRow + column, normed);
     };
-    norm_row(norm, width, stride, load, store);
+    norm_row<S>(norm, width, stride, load, store);
 }
 
 #define INSTANTIATE(SUFFIX, S)                                                                                        \

@@ -50,7 +50,7 @@ __device__ __forceinline__ void residual_norm(S* sum, S* normed, const int* coun
             store_chunk(normedRow + column, normedValues);
         }
     };
-    norm_row(norm, width, stride, load, store);
+    norm_row<S>(norm, width, stride, load, store);
 }
 
 #define INSTANTIATE(SUFFIX, S)                                                                                      \

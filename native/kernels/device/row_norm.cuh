@@ -5,12 +5,17 @@
 // Mean first, then the variance around it: the one-pass formula E[x^2] - E[x]^2 cancels when the mean is large. Rows of
 // up to 1024 columns stay in registers between the passes; wider ones are read again by each pass (from L1 or L2).
 //
+// For 16 bits of storage, fp32 is far better than what is stored. Rows stored as fp32 are normalized in pairs of floats,
+// so that nothing is rounded but the result: the first norm makes large what is small in the tables, and every layer
+// works on with its error (docs/numerics.md). It is some 60 fp32 instructions a number, which by the data sheet still take an
+// H200 less time than moving it.
+//
 // The row comes from a callable `load(column, values)` and goes to `store(column, values, normed)`, 8 columns at a
 // time: `values` is the row itself, `normed` its norm. Lane l has chunks l, l + 32, ...; each chunk is stored by the
 // lane that loaded it and after its last load, so results may overwrite inputs.
 #pragma once
 
-#include "warp.cuh"
+#include "float_pair.cuh"
 
 struct NormParameters {
     const float* gain; // nullable: no norm, normed = values; may be read up to the stride, as may the bias
@@ -18,6 +23,9 @@ struct NormParameters {
     float epsilon;
     bool rms;
 };
+
+template <typename S>
+using NormNumber = std::conditional_t<std::is_same_v<S, float>, FloatPair, float>;
 
 // Columns beyond the width take part in nothing and are written as zeros.
 __device__ __forceinline__ void clear_padding(int column, int width, float (&values)[CHUNK]) {
@@ -29,48 +37,47 @@ __device__ __forceinline__ void clear_padding(int column, int width, float (&val
     }
 }
 
-__device__ __forceinline__ float sum_of_squares_around(float mean, int column, int width,
-                                                       const float (&values)[CHUNK]) {
-    float sum = 0.0f;
+// sum + values
+template <typename Number>
+__device__ __forceinline__ Number plus_values(Number sum, const float (&values)[CHUNK]) {
 #pragma unroll
     for (int i = 0; i < CHUNK; i++) {
-        const float difference = column + i < width ? values[i] - mean : 0.0f;
-        sum += difference * difference;
+        sum = sum_of(sum, values[i]);
     }
     return sum;
 }
 
-__device__ __forceinline__ float sum_of(const float (&values)[CHUNK]) {
-    return ((values[0] + values[1]) + (values[2] + values[3])) + ((values[4] + values[5]) + (values[6] + values[7]));
-}
-
-__device__ __forceinline__ void normalize_chunk(const NormParameters& norm, float mean, float inverseDeviation,
-                                                int column, int width, const float (&values)[CHUNK],
-                                                float (&normed)[CHUNK]) {
+// sum + (values - mean)^2
+template <typename Number>
+__device__ __forceinline__ Number plus_squares(Number sum, Number mean, int column, int width,
+                                               const float (&values)[CHUNK]) {
 #pragma unroll
     for (int i = 0; i < CHUNK; i++) {
-        normed[i] = (values[i] - mean) * inverseDeviation;
+        const Number difference = difference_of(values[i], mean);
+        sum = sum_of(sum, column + i < width ? product_of(difference, difference) : Number{});
     }
-    if (norm.gain != nullptr) {
-        float factor[CHUNK];
-        load_chunk(norm.gain + column, factor);
-#pragma unroll
-        for (int i = 0; i < CHUNK; i++) {
-            normed[i] *= factor[i];
-        }
-        if (norm.bias != nullptr) {
-            load_chunk(norm.bias + column, factor);
-#pragma unroll
-            for (int i = 0; i < CHUNK; i++) {
-                normed[i] += factor[i];
-            }
-        }
+    return sum;
+}
+
+template <typename Number>
+__device__ __forceinline__ void normalize_chunk(const NormParameters& norm, Number mean, Number inverseDeviation,
+                                                int column, int width, const float (&values)[CHUNK],
+                                                float (&normed)[CHUNK]) {
+    float gain[CHUNK];
+    float bias[CHUNK] = {};
+    load_chunk(norm.gain + column, gain);
+    if (norm.bias != nullptr) {
+        load_chunk(norm.bias + column, bias);
     }
-    clear_padding(column, width, normed);
+#pragma unroll
+    for (int i = 0; i < CHUNK; i++) {
+        const Number difference = difference_of(values[i], mean);
+        normed[i] = rounded(sum_of(product_of(product_of(difference, inverseDeviation), gain[i]), bias[i]));
+    }
 }
 
 // CHUNKS > 0: the row has at most 32 * CHUNKS chunks and is loaded once. CHUNKS = 0: any width.
-template <int CHUNKS, typename Load, typename Store>
+template <typename Number, int CHUNKS, typename Load, typename Store>
 __device__ __forceinline__ void norm_row_passes(const NormParameters& norm, int width, int stride, const Load& load,
                                                 const Store& store) {
     constexpr bool IN_REGISTERS = CHUNKS > 0;
@@ -99,36 +106,40 @@ __device__ __forceinline__ void norm_row_passes(const NormParameters& norm, int 
         for_each_chunk(true, [](int, const float (&)[CHUNK]) {});
     }
 
-    float mean = 0.0f;
-    float inverseDeviation = 1.0f;
+    Number mean{};
+    Number inverseDeviation{};
     if (norm.gain != nullptr) {
         if (!norm.rms) {
-            float sum = 0.0f;
-            for_each_chunk(!IN_REGISTERS, [&](int, const float (&values)[CHUNK]) { sum += sum_of(values); });
-            mean = warp_sum(sum) / static_cast<float>(width);
+            Number sum{};
+            for_each_chunk(!IN_REGISTERS, [&](int, const float (&values)[CHUNK]) { sum = plus_values(sum, values); });
+            mean = quotient_of(warp_sum(sum), static_cast<float>(width));
         }
-        float squares = 0.0f;
+        Number squares{};
         for_each_chunk(!IN_REGISTERS, [&](int column, const float (&values)[CHUNK]) {
-            squares += sum_of_squares_around(mean, column, width, values);
+            squares = plus_squares(squares, mean, column, width, values);
         });
-        const float variance = warp_sum(squares) / static_cast<float>(width);
-        // Not rsqrtf: its last bits differ from the exact quotient, and one division a row costs nothing.
-        inverseDeviation = 1.0f / sqrtf(variance + norm.epsilon);
+        const Number variance = quotient_of(warp_sum(squares), static_cast<float>(width));
+        inverseDeviation = inverse_root_of(sum_of(variance, norm.epsilon));
     }
     for_each_chunk(!IN_REGISTERS, [&](int column, const float (&values)[CHUNK]) {
+        if (norm.gain == nullptr) {
+            store(column, values, values);
+            return;
+        }
         float normed[CHUNK];
         normalize_chunk(norm, mean, inverseDeviation, column, width, values, normed);
+        clear_padding(column, width, normed);
         store(column, values, normed);
     });
 }
 
-template <typename Load, typename Store>
+template <typename S, typename Load, typename Store>
 __device__ __forceinline__ void norm_row(const NormParameters& norm, int width, int stride, const Load& load,
                                          const Store& store) {
     constexpr int STEP = WARP * CHUNK;
     if (stride <= 4 * STEP) {
-        norm_row_passes<4>(norm, width, stride, load, store);
+        norm_row_passes<NormNumber<S>, 4>(norm, width, stride, load, store);
     } else {
-        norm_row_passes<0>(norm, width, stride, load, store);
+        norm_row_passes<NormNumber<S>, 0>(norm, width, stride, load, store);
     }
 }

@@ -9,7 +9,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
-import java.util.zip.GZIPInputStream;
+import org.tukaani.xz.XZInputStream;
 
 /**
  * The compiled kernels that this jar carries, and which of them suits a device.
@@ -21,7 +21,6 @@ import java.util.zip.GZIPInputStream;
  */
 final class KernelImages {
     private static final String FOLDER = "kernels/";
-    private static final int WORD_BYTES = 8;
 
     private final List<Image> images;
 
@@ -57,22 +56,11 @@ final class KernelImages {
         /** The image as the driver loads it: a cubin, or PTX with its zero at the end. */
         byte[] bytes() {
             try (InputStream packed = open(file);
-                    InputStream unpacked = new GZIPInputStream(packed)) {
-                byte[] bytes = unpacked.readAllBytes();
-                return kind == Kind.CUBIN ? inWords(bytes) : bytes;
+                    InputStream unpacked = new XZInputStream(packed)) {
+                return unpacked.readAllBytes();
             } catch (IOException e) {
                 throw new UncheckedIOException("The kernel image " + file + " in the jar cannot be read.", e);
             }
-        }
-
-        /** Undoes the order in which cubins are packed: all first bytes of the 8-byte words, all second bytes, ... */
-        private static byte[] inWords(byte[] byPlace) {
-            int words = byPlace.length / WORD_BYTES;
-            byte[] result = byPlace.clone();
-            for (int i = 0; i < words * WORD_BYTES; i++) {
-                result[i] = byPlace[i % WORD_BYTES * words + i / WORD_BYTES];
-            }
-            return result;
         }
     }
 

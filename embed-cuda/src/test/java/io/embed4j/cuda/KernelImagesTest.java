@@ -11,6 +11,8 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -23,17 +25,17 @@ class KernelImagesTest {
 
     @ParameterizedTest
     @CsvSource({
-        "75, sm_75.cubin.gz, sm_75.cubin.gz",
-        "80, sm_80.cubin.gz, sm_80.cubin.gz",
-        "86, sm_80.cubin.gz, sm_80.cubin.gz",
-        "87, sm_80.cubin.gz, sm_80.cubin.gz",
-        "89, sm_80.cubin.gz, sm_80.cubin.gz",
-        "90, sm_90.cubin.gz, sm_90.cubin.gz",
-        "100, compute_80.ptx.gz, sm_100.cubin.gz",
-        "103, compute_80.ptx.gz, sm_100.cubin.gz",
-        "110, compute_80.ptx.gz, compute_80.ptx.gz",
-        "120, compute_80.ptx.gz, sm_120.cubin.gz",
-        "121, compute_80.ptx.gz, sm_120.cubin.gz",
+        "75, sm_75.cubin.xz, sm_75.cubin.xz",
+        "80, sm_80.cubin.xz, sm_80.cubin.xz",
+        "86, sm_86.cubin.xz, sm_86.cubin.xz",
+        "87, sm_86.cubin.xz, sm_86.cubin.xz",
+        "89, sm_89.cubin.xz, sm_89.cubin.xz",
+        "90, sm_90.cubin.xz, sm_90.cubin.xz",
+        "100, compute_80.ptx.xz, sm_100.cubin.xz",
+        "103, compute_80.ptx.xz, sm_100.cubin.xz",
+        "110, compute_80.ptx.xz, compute_80.ptx.xz",
+        "120, compute_80.ptx.xz, sm_120.cubin.xz",
+        "121, compute_80.ptx.xz, sm_120.cubin.xz",
     })
     void takesMachineCodeOfTheDeviceOrElsePtx(int computeCapability, String onCuda12, String onCuda13) {
         assertThat(images.suitable(CUDA_12_2, computeCapability).get(0).file()).isEqualTo(onCuda12);
@@ -65,6 +67,23 @@ class KernelImagesTest {
                         + " Install a newer driver, or use the device cpu.");
     }
 
+    /** PTX 8.2 is that of CUDA 12.2, the oldest driver there may be (PTX ISA, release notes). */
+    @Test
+    void thePtxIsOldEnoughForTheOldestDriver() {
+        Image ptx = images.all().stream()
+                .filter(image -> image.kind() == Kind.PTX)
+                .findFirst()
+                .orElseThrow();
+        String text = new String(ptx.bytes(), StandardCharsets.US_ASCII);
+        Matcher version =
+                Pattern.compile("^\\.version (\\d)\\.(\\d)$", Pattern.MULTILINE).matcher(text);
+
+        assertThat(version.find()).isTrue();
+        assertThat(Integer.parseInt(version.group(1) + version.group(2))).isLessThanOrEqualTo(82);
+        assertThat(ptx.firstDriverVersion()).isEqualTo(CUDA_12_2);
+        assertThat(ptx.computeCapability()).isEqualTo(80);
+    }
+
     @Test
     void unpacksEveryImage() {
         for (Image image : images.all()) {
@@ -79,6 +98,9 @@ class KernelImagesTest {
                 assertThat(bytes.getShort(18))
                         .as("ELF machine of %s: CUDA", image.file())
                         .isEqualTo((short) 190);
+                assertThat(architecture(bytes))
+                        .as("architecture of %s", image.file())
+                        .isEqualTo(image.computeCapability());
             } else {
                 assertThat(text)
                         .as(image.file())
@@ -86,5 +108,11 @@ class KernelImagesTest {
                         .endsWith("\0");
             }
         }
+    }
+
+    /** What the flags in an ELF header of CUDA say: bits 0 to 7 before CUDA 13, bits 8 to 15 since. */
+    private static int architecture(ByteBuffer elf) {
+        boolean before13 = elf.get(8) <= 7;
+        return elf.getInt(48) >> (before13 ? 0 : 8) & 0xff;
     }
 }

@@ -18,6 +18,8 @@ enum KernelTolerance {
     COPY(0),
     /** Layer and RMS norms of rows with magnitudes of about 1. */
     NORM(3e-6),
+    /** The same of rows stored as fp32 whose numbers need no sum before: rounded once. */
+    NORM_IN_PAIRS(1e-10),
     /** Bias, norm of heads and rotation. */
     ROTARY(2e-6),
     /** Activations of numbers up to about 10. */

@@ -145,18 +145,29 @@ class RowNormKernelTest {
         }
     }
 
+    /** Pairs of floats: nothing but the result is rounded, whatever the mean and the spread of a row. */
     @Test
-    void aLargeMeanDoesNotCancel() {
-        int width = 384;
-        Norm norm = new Norm(vector(width), null, false);
-        double[] values = KernelBench.padded(random, ROWS, width, width);
-        Arrays.setAll(values, i -> 1000 + values[i]);
+    void rowsStoredAsFp32AreRoundedOnce() {
+        for (int width : new int[] {36, 384, 1030}) {
+            for (double mean : new double[] {0, 1000}) {
+                for (double spread : new double[] {1e-4, 1}) {
+                    rowsStoredAsFp32AreRoundedOnce(width, mean, spread, new Norm(vector(width), vector(width), false));
+                    rowsStoredAsFp32AreRoundedOnce(width, mean, spread, new Norm(vector(width), null, true));
+                }
+            }
+        }
+    }
+
+    private void rowsStoredAsFp32AreRoundedOnce(int width, double mean, double spread, Norm norm) {
+        int stride = KernelBench.stride(width);
+        double[] values = KernelBench.padded(random, ROWS, width, stride);
+        Arrays.setAll(values, i -> i % stride < width ? mean + spread * values[i] : 0);
         DeviceArray x = bench.array(DType.FP32, values);
         DeviceArray normed = bench.unwritten(DType.FP32, values.length);
 
         bench.launch(
                 "residual_norm_fp32",
-                warpPerRow(),
+                Grid.of((ROWS + 3) / 4, 128),
                 null,
                 normed,
                 bench.ints(ROWS),
@@ -164,16 +175,20 @@ class RowNormKernelTest {
                 null,
                 null,
                 norm.gain(),
-                null,
+                norm.bias(),
                 EPSILON,
-                false,
+                norm.rms(),
                 width,
-                width);
+                stride);
 
-        // The fp32 sum of the row, 384 thousand, leaves an error of about 1e-4 to the mean. One-pass formulas are off
-        // by 0.1.
-        KernelTolerance.NORM.check(
-                "mean 1000", DType.FP32, bench.read(normed), norm.apply(x.values(), width, width), 1e-3);
+        // A pair has 48 bits: so much of the mean is left beside the spread.
+        double roundingOfMean = mean * 0x1p-47 / Math.hypot(spread, Math.sqrt(EPSILON));
+        KernelTolerance.NORM_IN_PAIRS.check(
+                "width " + width + ", mean " + mean + ", spread " + spread + (norm.rms() ? ", rms" : ", layer"),
+                DType.FP32,
+                bench.read(normed),
+                norm.apply(x.values(), width, stride),
+                roundingOfMean);
     }
 
     @ParameterizedTest

@@ -7,7 +7,7 @@ import jcuda.driver.JCudaDriver;
 
 /** Which CUDA the driver offers, and which we need. Uses JCudaDriver: only after it has been initialised. */
 final class DriverVersion {
-    /** CUDA 12.2: our kernels come as PTX 8.2 for devices that are newer than they are. */
+    /** CUDA 12.2: the oldest that our kernel images are made for (KernelImages). */
     static final int NEEDED = 12_020;
 
     /** The first driver release with CUDA 12.2. */
