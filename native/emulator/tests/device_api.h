@@ -95,6 +95,8 @@ enum Limit {
     lastFault = 0x7e0c,
     memoryCalls = 0x7e0d,
     checks = 0x7e0e,
+    bytesCopiedIn = 0x7e13,
+    bytesCopiedOut = 0x7e14,
 };
 
 // ---- a test and what it may expect --------------------------------------------------------------------------------

@@ -206,6 +206,12 @@ TEST(injected_failures_and_counters) {
     OK(launch("correct", {.blockX = 1}, x));
     EXPECT_EQUAL(calls + 2, limit(fallibleCalls));
     EXPECT_EQUAL(memory, limit(memoryCalls));
+    char host[16] = {};
+    const size_t in = limit(bytesCopiedIn), out = limit(bytesCopiedOut);
+    OK(cuMemcpyHtoD_v2(x, host, 16));
+    OK(cuMemcpyDtoH_v2(host, x, 9));
+    EXPECT_EQUAL(in + 16, limit(bytesCopiedIn));
+    EXPECT_EQUAL(out + 9, limit(bytesCopiedOut));
     setLimit(failCall, 2);
     OK(cuMemsetD8_v2(x, 0, 16));
     expectFault(719, injected, launch("correct", {.blockX = 1}, x));

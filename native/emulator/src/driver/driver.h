@@ -84,6 +84,8 @@ enum class CallKind { allocation, launch, copy, graph };
 int injectedFailure(CallKind kind);
 void countMemoryCall();
 void countLaunch();
+void countCopyIn(size_t bytes);
+void countCopyOut(size_t bytes);
 
 // ---- memory (memory.cpp) ----------------------------------------------------------------------------------------
 

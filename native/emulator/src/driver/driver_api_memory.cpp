@@ -33,6 +33,7 @@ Body copyIn(CUdeviceptr to, const void* from, size_t bytes) {
             return fault;
         }
         memcpy(reinterpret_cast<void*>(to), from, bytes);
+        countCopyIn(bytes);
         return SUCCESS;
     };
 }
@@ -43,6 +44,7 @@ Body copyOut(void* to, CUdeviceptr from, size_t bytes) {
             return fault;
         }
         memcpy(to, reinterpret_cast<const void*>(from), bytes);
+        countCopyOut(bytes);
         return SUCCESS;
     };
 }

@@ -23,7 +23,7 @@ namespace {
 std::atomic<long> callsUntilFailure{0}, allocationsUntilFailure{0}; // 0 = none shall fail
 std::atomic<int> failureError{LAUNCH_FAILED};
 thread_local uintptr_t nextRedZone;
-std::atomic<size_t> callsThatCanFail{0}, memoryCalls{0}, launches{0};
+std::atomic<size_t> callsThatCanFail{0}, memoryCalls{0}, launches{0}, copiedIn{0}, copiedOut{0};
 
 const char* variable(const char* name) {
     const char* value = getenv((std::string("EMBED4J_EMULATOR_") + name).c_str());
@@ -98,6 +98,8 @@ enum Limit {
     launchCount = 0x7e10,
     redZoneAddress = 0x7e11,
     redZoneBytes = 0x7e12,
+    bytesCopiedIn = 0x7e13,
+    bytesCopiedOut = 0x7e14,
 };
 
 } // namespace
@@ -147,6 +149,12 @@ void countMemoryCall() {
 }
 void countLaunch() {
     launches++;
+}
+void countCopyIn(size_t bytes) {
+    copiedIn += bytes;
+}
+void countCopyOut(size_t bytes) {
+    copiedOut += bytes;
 }
 
 } // namespace emulated
@@ -252,6 +260,12 @@ EMULATED_API cuCtxGetLimit(size_t* value, int limit) {
             return SUCCESS;
         case launchCount:
             *value = launches;
+            return SUCCESS;
+        case bytesCopiedIn:
+            *value = copiedIn;
+            return SUCCESS;
+        case bytesCopiedOut:
+            *value = copiedOut;
             return SUCCESS;
         default:
             *value = limit == 0 ? 1024 : limit == 1 ? size_t{1} << 20 : 0;

@@ -2,9 +2,11 @@
 package io.embed4j;
 
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.stream.StreamSupport;
 
 /**
  * Turns texts into vectors with one model on one device. Thread-safe: calls from many threads are merged into batches
@@ -96,6 +98,34 @@ public interface Embedder extends AutoCloseable {
      *     text's place in the whole stream
      */
     Iterator<Embeddings> stream(Iterator<String> texts, EmbedOptions options, ProgressListener progress);
+
+    /**
+     * Embeds texts as rows for a {@link VectorIndex}, which embeds them as it reads them, in constant memory. Where the index is
+     * on the embedder's GPU, vectors go to it there, without a detour over the host.
+     *
+     * <pre>{@code
+     * try (Embedder embedder = Embedder.builder().build();
+     *         VectorIndex index = VectorIndex.create(embedder.dimension());
+     *         VectorRows rows = embedder.embedRows(
+     *                 List.of("a cat sleeps", "stock prices fell").iterator(), EmbedOptions.defaults(), (texts, tokens) -> {})) {
+     *     index.add(rows);
+     *     if (index.size() != 2) throw new AssertionError();
+     * }
+     * }</pre>
+     *
+     * @param texts the texts
+     * @param options options of this call
+     * @param progress hears of texts and tokens done
+     * @return [N, D] in the order of the texts; what {@link #stream} throws, reading them throws. The caller closes them
+     */
+    default VectorRows embedRows(Iterator<String> texts, EmbedOptions options, ProgressListener progress) {
+        Iterable<Embeddings> embedded = () -> stream(texts, options, progress);
+        return VectorRows.of(
+                options.dimension() > 0 ? options.dimension() : dimension(),
+                StreamSupport.stream(embedded.spliterator(), false)
+                        .flatMap(some -> Arrays.stream(some.toArray()))
+                        .iterator());
+    }
 
     /**
      * Embeds texts in the background. At most a bounded number of calls wait; a further one blocks until there is room.

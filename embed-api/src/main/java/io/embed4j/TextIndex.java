@@ -6,7 +6,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An embedder and an index together: texts in, texts found. Both stay their owner's to close.
+ * An embedder and an index together: texts in, texts found. Both stay their owner's to close. On the same GPU, vectors go from
+ * one to the other there; only what is kept on the host, and what exact scores are computed from, comes to the host.
  *
  * <pre>{@code
  * try (Embedder embedder = Embedder.builder().build();
@@ -69,7 +70,9 @@ public final class TextIndex {
      * @throws InvalidTextException if a text cannot be embedded; then none was added
      */
     public void add(List<String> texts) {
-        index.add(VectorRows.of(embedder.embed(texts, documentOptions)));
+        try (VectorRows rows = embedded(texts, documentOptions)) {
+            index.add(rows);
+        }
     }
 
     /**
@@ -80,7 +83,9 @@ public final class TextIndex {
      * @throws InvalidTextException if a text cannot be embedded; then none was added
      */
     public void add(long[] ids, List<String> texts) {
-        index.add(ids, VectorRows.of(embedder.embed(texts, documentOptions)));
+        try (VectorRows rows = embedded(texts, documentOptions)) {
+            index.add(ids, rows);
+        }
     }
 
     /**
@@ -91,7 +96,9 @@ public final class TextIndex {
      * @throws InvalidTextException if a text cannot be embedded; then none was added
      */
     public void add(List<String> ids, List<String> texts) {
-        index.add(ids, VectorRows.of(embedder.embed(texts, documentOptions)));
+        try (VectorRows rows = embedded(texts, documentOptions)) {
+            index.add(ids, rows);
+        }
     }
 
     /**
@@ -114,6 +121,12 @@ public final class TextIndex {
      * @return ids and scores [Q, k]
      */
     public Hits search(List<String> texts, int k, @Nullable BitSet filter) {
-        return index.search(embedder.embed(texts, queryOptions), k, filter);
+        try (VectorRows queries = embedded(texts, queryOptions)) {
+            return index.search(queries, k, filter);
+        }
+    }
+
+    private VectorRows embedded(List<String> texts, EmbedOptions options) {
+        return embedder.embedRows(texts.iterator(), options, (done, tokens) -> {});
     }
 }

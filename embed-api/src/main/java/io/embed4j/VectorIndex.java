@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Exact top-k by cosine or dot product. The truth is the float64 dot product of the stored fp32 vectors, for cosine divided
- * by their length when they are added; ties go to the row added first. In fp16 and bf16 results are the same: candidates are
+ * by their length when they are added, unless it is 1 to within 5e-7 already; ties go to the row added first. In fp16 and bf16 results are the same: candidates are
  * found in 16 bits and scored again from the fp32 vectors.
  *
  * <pre>{@code
@@ -144,6 +144,17 @@ public interface VectorIndex extends AutoCloseable {
      * @return ids and scores [Q, k]
      */
     Hits search(Embeddings queries, int k, @Nullable BitSet filter);
+
+    /**
+     * Finds the nearest rows of vectors from anywhere, such as a file or {@link Embedder#embedRows}.
+     *
+     * @param queries [Q, D]; read to their end, still the caller's to close
+     * @param k results per query, 1 to {@link #MAX_K}
+     * @param filter numbers of the rows that may be found; null for all
+     * @return ids and scores [Q, k]
+     * @throws IllegalArgumentException if a query has another length, is not finite or, for cosine, all zeros
+     */
+    Hits search(VectorRows queries, int k, @Nullable BitSet filter);
 
     /**
      * Finds the nearest of all rows.

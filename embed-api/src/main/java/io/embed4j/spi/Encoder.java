@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.embed4j.spi;
 
+import java.util.List;
+import java.util.Optional;
+
 /**
  * An encoder on a device. Thread-safe.
  *
@@ -40,16 +43,32 @@ public interface Encoder extends AutoCloseable {
     }
 
     /**
-     * As {@link #submit}, for vectors that are to stay where they are computed, such as those that go into an index on the same
-     * device or are its queries. The block takes memory of the device until it is closed. By default it is that of
-     * {@link #submit}.
+     * Makes room for vectors where they are computed, such as those that go into an index on the same device or are its
+     * queries. The block takes memory of the device until it is closed, and may outlive the encoder. By default there is none.
+     *
+     * @param rows how many vectors
+     * @param dimension numbers of each
+     * @return fp32 [rows, dimension], for {@link #submit(PackedBatch, OutputRequest.Pooled, List)}; empty where vectors come to
+     *     the host anyway, or where the device has no room
+     */
+    default Optional<VectorBlock> room(int rows, int dimension) {
+        return Optional.empty();
+    }
+
+    /**
+     * As {@link #submit(PackedBatch, OutputRequest)}, and vectors are copied into rooms of this encoder too, without a detour
+     * over the host. They are there when the result is. By default there are no rooms.
      *
      * @param batch B rows, T tokens, within {@link #limits()}
      * @param request what to return
+     * @param placements which rows go where; their rooms stay open until the result is there
      * @return the work under way
      * @throws IllegalArgumentException if the batch exceeds the limits
      */
-    default Submission submitToStay(PackedBatch batch, OutputRequest.Pooled request) {
+    default Submission submit(PackedBatch batch, OutputRequest.Pooled request, List<Placement> placements) {
+        if (!placements.isEmpty()) {
+            throw new IllegalArgumentException("This encoder makes no rooms, so vectors cannot go there.");
+        }
         return submit(batch, request);
     }
 
@@ -76,6 +95,21 @@ public interface Encoder extends AutoCloseable {
      */
     @Override
     void close();
+
+    /**
+     * Consecutive rows of a batch, and where their vectors go.
+     *
+     * <pre>{@code
+     * BiFunction<Encoder, PackedBatch, Optional<Encoder.Placement>> all = (encoder, batch) ->
+     *         encoder.room(batch.rows(), 384).map(room -> new Encoder.Placement(0, batch.rows(), room, 0));
+     * }</pre>
+     *
+     * @param batchRow the first row of the batch
+     * @param rows how many
+     * @param room what {@link #room} made
+     * @param roomRow where the first one goes
+     */
+    record Placement(int batchRow, int rows, VectorBlock room, int roomRow) {}
 
     /**
      * How large a batch may be.

@@ -60,12 +60,23 @@ public interface IndexShard extends AutoCloseable {
     }
 
     /**
-     * Appends vectors that lie on a device. By default they are copied to the host and added from there.
+     * Tells whether vectors on a device are of use here: then {@link #add(DeviceRows)} and
+     * {@link #search(DeviceRows, int, RowSelection)} take them from there. By default they are not.
+     *
+     * @param device where an encoder computes them
+     * @return whether it is this shard's device
+     */
+    default boolean takesFrom(DeviceId device) {
+        return false;
+    }
+
+    /**
+     * Appends vectors that lie on a device and on the host. By default it takes those of the host.
      *
      * @param rows [n, D], finite; still the caller's to close
      */
-    default void add(VectorBlock rows) {
-        add(onHost(rows));
+    default void add(DeviceRows rows) {
+        add(rows.values());
     }
 
     /**
@@ -79,16 +90,16 @@ public interface IndexShard extends AutoCloseable {
     Hits search(FloatBuffer queries, int k, RowSelection selection);
 
     /**
-     * As {@link #search(FloatBuffer, int, RowSelection)}, for queries that lie on a device. By default they are copied to the
-     * host.
+     * As {@link #search(FloatBuffer, int, RowSelection)}, for queries that lie on a device and on the host. By default it takes
+     * those of the host.
      *
      * @param queries [Q, D], finite; still the caller's to close
      * @param k results per query, 1 to {@link VectorIndex#MAX_K}
      * @param selection the rows that may be found, all of them below {@link #rows()}
      * @return row numbers as ids, and dot products, [Q, k]
      */
-    default Hits search(VectorBlock queries, int k, RowSelection selection) {
-        return search(onHost(queries), k, selection);
+    default Hits search(DeviceRows queries, int k, RowSelection selection) {
+        return search(queries.values(), k, selection);
     }
 
     /**
@@ -110,10 +121,4 @@ public interface IndexShard extends AutoCloseable {
     /** Frees the memory, and lets go of the buffers that were added. No search may be under way. */
     @Override
     void close();
-
-    private static FloatBuffer onHost(VectorBlock block) {
-        FloatBuffer values = FloatBuffer.allocate(Math.multiplyExact(block.rows(), block.dimension()));
-        block.copyTo(values);
-        return values.flip();
-    }
 }

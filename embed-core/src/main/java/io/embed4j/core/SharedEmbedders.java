@@ -11,6 +11,7 @@ import io.embed4j.ModelInfo;
 import io.embed4j.Precision;
 import io.embed4j.ProgressListener;
 import io.embed4j.TokenEmbeddings;
+import io.embed4j.VectorRows;
 import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
@@ -75,6 +76,11 @@ final class SharedEmbedders {
         @Override
         public Iterator<Embeddings> stream(Iterator<String> texts, EmbedOptions call, ProgressListener progress) {
             return shared().stream(texts, call, progress);
+        }
+
+        @Override
+        public VectorRows embedRows(Iterator<String> texts, EmbedOptions call, ProgressListener progress) {
+            return shared().embedRows(texts, call, progress);
         }
 
         @Override

@@ -145,8 +145,12 @@ final class CudaDevice implements Device {
         MemoryLedger.Reservation reservation = memory.reserve(options.tenant(), arena.memoryPlan());
         try {
             context.makeCurrent();
-            EncoderEngine engine = new EncoderEngine(context, memory, module, computeCapability, spec, weights, arena);
-            return new CudaEncoder(context, new ResizableArena(spec, weights, options, arena, reservation), engine);
+            EncoderEngine engine = new EncoderEngine(context, module, computeCapability, spec, weights, arena);
+            return new CudaEncoder(
+                    context,
+                    new ResizableArena(spec, weights, options, arena, reservation),
+                    engine,
+                    new VectorRooms(context, memory));
         } catch (CudaException e) {
             reservation.close();
             if (e.isOutOfMemory()) {

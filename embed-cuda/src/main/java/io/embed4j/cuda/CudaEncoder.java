@@ -43,6 +43,7 @@ final class CudaEncoder implements Encoder {
     private final Account account;
     private final String tenant;
     private final EncoderEngine engine;
+    private final VectorRooms rooms;
     private final Thread finisher;
     private final CountDownLatch ended = new CountDownLatch(1);
 
@@ -60,10 +61,14 @@ final class CudaEncoder implements Encoder {
      *
      * @param batch its tokens
      * @param request what is wanted
-     * @param stays whether the vectors are to stay on the device
+     * @param placements which vectors stay on the device too, and where
      * @param result where vectors go
      */
-    record Task(PackedBatch batch, OutputRequest request, boolean stays, CompletableFuture<VectorBlock> result) {}
+    record Task(
+            PackedBatch batch,
+            OutputRequest request,
+            List<Placement> placements,
+            CompletableFuture<VectorBlock> result) {}
 
     /** The encoder's memory in the device's account. */
     interface Account extends AutoCloseable {
@@ -88,11 +93,12 @@ final class CudaEncoder implements Encoder {
         void close();
     }
 
-    CudaEncoder(CudaContext context, Account account, EncoderEngine engine) {
+    CudaEncoder(CudaContext context, Account account, EncoderEngine engine, VectorRooms rooms) {
         this.context = context;
         this.account = account;
         this.tenant = account.tenant();
         this.engine = engine;
+        this.rooms = rooms;
         this.limits = limitsOf(account);
         for (int slot = 0; slot < ActivationLayout.SLOTS; slot++) {
             freeSlots.add(slot);
@@ -146,15 +152,31 @@ final class CudaEncoder implements Encoder {
 
     @Override
     public Submission submit(PackedBatch batch, OutputRequest request) {
-        return submit(batch, request, false);
+        return submitTask(batch, request, List.of());
     }
 
     @Override
-    public Submission submitToStay(PackedBatch batch, OutputRequest.Pooled request) {
-        return submit(batch, request, true);
+    public Optional<VectorBlock> room(int rows, int dimension) {
+        return rooms.make(rows, dimension);
     }
 
-    private Submission submit(PackedBatch batch, OutputRequest request, boolean stays) {
+    @Override
+    public Submission submit(PackedBatch batch, OutputRequest.Pooled request, List<Placement> placements) {
+        for (Placement placement : placements) {
+            boolean fits = placement.room() instanceof DeviceVectors room
+                    && room.isOn(context)
+                    && room.dimension() == request.dimension()
+                    && placement.batchRow() + placement.rows() <= batch.rows()
+                    && placement.roomRow() + placement.rows() <= room.rows();
+            if (!fits) {
+                throw new IllegalArgumentException(placement + " is no place for vectors of " + request.dimension()
+                        + " numbers on " + context + ".");
+            }
+        }
+        return submitTask(batch, request, List.copyOf(placements));
+    }
+
+    private Submission submitTask(PackedBatch batch, OutputRequest request, List<Placement> placements) {
         if (batch.tokens() > limits.maxTokens()) {
             throw new IllegalArgumentException("A batch of " + batch.rows() + " rows, " + batch.tokens()
                     + " tokens, longest row " + batch.longestRow() + " exceeds " + limits + ".");
@@ -162,7 +184,7 @@ final class CudaEncoder implements Encoder {
         CompletableFuture<VectorBlock> result = new CompletableFuture<>();
         List<Runnable> outcomes;
         synchronized (this) {
-            waiting.add(new Task(batch, request, stays, result));
+            waiting.add(new Task(batch, request, placements, result));
             outcomes = startWaiting();
         }
         outcomes.forEach(Runnable::run);
@@ -234,6 +256,7 @@ final class CudaEncoder implements Encoder {
             }
         } finally {
             engine.close();
+            rooms.close();
             account.close();
             ended.countDown();
         }

@@ -11,12 +11,14 @@ import io.embed4j.core.index.ScoreMargin;
 import io.embed4j.cuda.driver.CudaContext;
 import io.embed4j.cuda.driver.CudaException;
 import io.embed4j.cuda.driver.DevicePointer;
+import io.embed4j.spi.DeviceId;
+import io.embed4j.spi.DeviceRows;
 import io.embed4j.spi.IndexShard;
 import io.embed4j.spi.IndexSpec;
 import io.embed4j.spi.RowSelection;
-import io.embed4j.spi.VectorBlock;
 import java.nio.FloatBuffer;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
@@ -179,33 +181,56 @@ final class CudaIndexShard implements IndexShard {
     }
 
     @Override
-    public void add(VectorBlock block) {
-        if (!(block instanceof DeviceVectors vectors) || !vectors.isOn(context)) {
-            IndexShard.super.add(block);
+    public boolean takesFrom(DeviceId other) {
+        return DeviceId.parse(context.toString()).equals(other) && TopkKernels.canGather(spec.dimension());
+    }
+
+    @Override
+    public void add(DeviceRows given) {
+        DeviceVectors there = here(given);
+        if (there == null) {
+            add(given.values());
             return;
         }
-        requireDimension(block);
+        int count = given.rows();
         append(
-                block.rows(),
+                count,
                 fitting -> onDevice(() -> {
-                    rows.append(vectors.pointer(), fitting);
-                    long skipped = (long) fitting * spec.dimension() * Float.BYTES;
-                    rows.measure(vectors.pointer().plus(skipped), block.rows() - fitting);
+                    for (int from = 0, to; from < count; from = to) {
+                        to = Math.min(from + ShardLayout.MAX_QUERIES, from < fitting ? fitting : count);
+                        DevicePointer gathered = gather(there, Arrays.copyOfRange(given.places(), from, to));
+                        if (to <= fitting) {
+                            rows.append(gathered, to - from);
+                        } else {
+                            rows.measure(gathered, to - from);
+                        }
+                    }
                 }),
-                onHost -> rows.host().add(rowsOf(onHost(block), block.rows() - onHost, onHost)));
+                onHost -> rows.host().add(rowsOf(given.values(), count - onHost, onHost)));
     }
 
-    private void requireDimension(VectorBlock block) {
-        if (block.dimension() != spec.dimension()) {
-            throw new IllegalArgumentException("Vectors of " + block.dimension()
+    /** The vectors on this device; null if they are on another, or this one cannot take them. */
+    private @Nullable DeviceVectors here(DeviceRows given) {
+        if (given.block().dimension() != spec.dimension()) {
+            throw new IllegalArgumentException("Vectors of " + given.block().dimension()
                     + " numbers do not go with an index of vectors of " + spec.dimension() + ".");
         }
+        return takesFrom(given.block().device()) && given.block() instanceof DeviceVectors vectors ? vectors : null;
     }
 
-    private static FloatBuffer onHost(VectorBlock block) {
-        FloatBuffer values = FloatBuffer.allocate(Math.multiplyExact(block.rows(), block.dimension()));
-        block.copyTo(values);
-        return values.flip();
+    /** Puts vectors side by side, at most 512, where queries have their place. */
+    private DevicePointer gather(DeviceVectors from, int[] places) {
+        ShardWorkspace workspace = memory.workspace();
+        DevicePointer target = workspace.at(workspace.layout().givenQueries());
+        workspace
+                .ring()
+                .stage(
+                        (1 + places.length) * Integer.BYTES,
+                        pinned -> pinned.asIntBuffer().put(places.length).put(places),
+                        staged -> workspace
+                                .kernels()
+                                .gather(target, staged, from.pointer(), places.length, spec.dimension()));
+        return target;
     }
 
     /** Makes room for rows to come; tells for how many of them there is room on the device. */
@@ -261,17 +286,38 @@ final class CudaIndexShard implements IndexShard {
 
     @Override
     public Hits search(FloatBuffer queries, int k, RowSelection selection) {
-        return whileOpen(() -> search(queries, null, k, selection));
+        return whileOpen(() -> search(queries, null, new int[0], k, selection));
     }
 
     @Override
-    public Hits search(VectorBlock queries, int k, RowSelection selection) {
-        requireDimension(queries);
-        DeviceVectors there = queries instanceof DeviceVectors vectors && vectors.isOn(context) ? vectors : null;
-        return whileOpen(() -> search(onHost(queries), there, k, selection));
+    public Hits search(DeviceRows queries, int k, RowSelection selection) {
+        DeviceVectors there = here(queries);
+        return whileOpen(() -> search(queries.values(), there, queries.places(), k, selection));
     }
 
-    private Hits search(FloatBuffer queries, @Nullable DeviceVectors there, int k, RowSelection selection) {
+    /**
+     * Queries that are searched together.
+     *
+     * @param values fp32 [Q, D]
+     * @param there where they are on the device; null if they are not
+     * @param places [Q] which row there each of them is
+     */
+    @SuppressWarnings("ArrayRecordComponent") // never compared
+    private record Queries(float[] values, @Nullable DeviceVectors there, int[] places) {
+        Queries only(int dimension, int... which) {
+            float[] some = new float[which.length * dimension];
+            for (int i = 0; i < which.length; i++) {
+                System.arraycopy(values, which[i] * dimension, some, i * dimension, dimension);
+            }
+            int[] theirs = there == null
+                    ? places
+                    : IntStream.of(which).map(q -> places[q]).toArray();
+            return new Queries(some, there, theirs);
+        }
+    }
+
+    private Hits search(
+            FloatBuffer queries, @Nullable DeviceVectors there, int[] places, int k, RowSelection selection) {
         Published now = published;
         int count = IndexChecks.requireSearch(queries, spec.dimension(), k, selection, now.rows());
         long[] ids = new long[IndexChecks.results(count, k)];
@@ -283,10 +329,9 @@ final class CudaIndexShard implements IndexShard {
             queries.get(queries.position() + first * spec.dimension(), values);
             double[] margins = margins(values, group, now.bounds());
             int firstOfGroup = first;
-            List<Optional<CandidateSearch.Found>> found = onDevice(() -> {
-                uploadQueries(values, there, firstOfGroup);
-                return find(values, margins, k, selection);
-            });
+            int[] placesOfGroup = there == null ? places : Arrays.copyOfRange(places, first, first + group);
+            List<Optional<CandidateSearch.Found>> found =
+                    onDevice(() -> find(new Queries(values, there, placesOfGroup), margins, k, selection));
             IntStream.range(0, group)
                     .parallel()
                     .filter(q -> found.get(q).isPresent())
@@ -316,16 +361,15 @@ final class CudaIndexShard implements IndexShard {
         return margins;
     }
 
-    /** Brings queries to the device, unless they are there, and stores them as rows are stored. */
-    private void uploadQueries(float[] values, @Nullable DeviceVectors there, int first) {
+    /** Brings queries to their place on the device, and stores them as rows are stored. */
+    private void placeQueries(Queries queries) {
         ShardWorkspace workspace = memory.workspace();
         ShardLayout layout = workspace.layout();
         DevicePointer given = workspace.at(layout.givenQueries());
-        if (there == null) {
-            workspace.upload(given, FloatBuffer.wrap(values));
+        if (queries.there() == null) {
+            workspace.upload(given, FloatBuffer.wrap(queries.values()));
         } else {
-            long skipped = (long) first * spec.dimension() * Float.BYTES;
-            workspace.stream().copy(given, there.pointer().plus(skipped), (long) values.length * Float.BYTES);
+            gather(queries.there(), queries.places());
         }
         workspace
                 .kernels()
@@ -334,14 +378,15 @@ final class CudaIndexShard implements IndexShard {
                         workspace.at(layout.storedQueries()),
                         workspace.at(layout.queryMeasures()),
                         given,
-                        values.length / spec.dimension(),
+                        queries.values().length / spec.dimension(),
                         spec.dimension(),
                         layout.stride());
     }
 
-    /** Searches for queries that are on the device: eagerly, then carefully for those that had too short a list, then alone. */
+    /** Searches: eagerly, then carefully for those that had too short a list, then alone. */
     private List<Optional<CandidateSearch.Found>> find(
-            float[] queries, double[] margins, int k, RowSelection selection) {
+            Queries queries, double[] margins, int k, RowSelection selection) {
+        placeQueries(queries);
         rows.uploadFilter(selection);
         CandidateSearch search = new CandidateSearch(memory.workspace(), rows, selection, k);
         List<Optional<CandidateSearch.Found>> found = new ArrayList<>(search.find(margins, true));
@@ -365,17 +410,11 @@ final class CudaIndexShard implements IndexShard {
     private void again(
             CandidateSearch search,
             List<Optional<CandidateSearch.Found>> found,
-            float[] queries,
+            Queries queries,
             double[] margins,
             int... lost) {
-        int dimension = spec.dimension();
-        float[] values = new float[lost.length * dimension];
-        double[] theirMargins = new double[lost.length];
-        for (int i = 0; i < lost.length; i++) {
-            System.arraycopy(queries, lost[i] * dimension, values, i * dimension, dimension);
-            theirMargins[i] = margins[lost[i]];
-        }
-        uploadQueries(values, null, 0);
+        placeQueries(queries.only(spec.dimension(), lost));
+        double[] theirMargins = IntStream.of(lost).mapToDouble(q -> margins[q]).toArray();
         List<Optional<CandidateSearch.Found>> theirs = search.find(theirMargins, false);
         for (int i = 0; i < lost.length; i++) {
             found.set(lost[i], theirs.get(i));

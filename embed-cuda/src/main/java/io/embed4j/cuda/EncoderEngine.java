@@ -11,7 +11,7 @@ import io.embed4j.cuda.driver.DevicePointer;
 import io.embed4j.cuda.driver.KernelModule;
 import io.embed4j.spec.EncoderSpec;
 import io.embed4j.spec.PoolingMode;
-import io.embed4j.spi.MemoryLedger;
+import io.embed4j.spi.Encoder;
 import io.embed4j.spi.OutputRequest;
 import io.embed4j.spi.PackedBatch;
 import io.embed4j.spi.VectorBlock;
@@ -36,7 +36,6 @@ final class EncoderEngine implements AutoCloseable {
     private final CudaContext context;
     private final KernelModule module;
     private final int computeCapability;
-    private final MemoryLedger ledger;
     private final EncoderSpec spec;
     private final Resources resources = new Resources();
     private final DevicePointer weights;
@@ -55,15 +54,8 @@ final class EncoderEngine implements AutoCloseable {
      * @param dimension width of its vectors
      * @param numbers how many the slot's output will hold
      * @param early vectors that were copied out in pieces already; empty if they are in the slot's output
-     * @param staying vectors that stay on the device; empty if they are to be copied out
      */
-    record Running(
-            CudaEncoder.Task task,
-            int slot,
-            int dimension,
-            int numbers,
-            Optional<float[]> early,
-            Optional<DeviceVectors> staying) {}
+    record Running(CudaEncoder.Task task, int slot, int dimension, int numbers, Optional<float[]> early) {}
 
     /**
      * Allocates everything and loads the weights.
@@ -72,7 +64,6 @@ final class EncoderEngine implements AutoCloseable {
      */
     EncoderEngine(
             CudaContext context,
-            MemoryLedger ledger,
             KernelModule module,
             int computeCapability,
             EncoderSpec spec,
@@ -81,7 +72,6 @@ final class EncoderEngine implements AutoCloseable {
         this.context = context;
         this.module = module;
         this.computeCapability = computeCapability;
-        this.ledger = ledger;
         this.spec = spec;
         try {
             weights = resources
@@ -156,22 +146,6 @@ final class EncoderEngine implements AutoCloseable {
     }
 
     private Running startPooled(CudaEncoder.Task task, OutputRequest.Pooled request, int slot) {
-        if (!task.stays()) {
-            return startPooled(task, request, slot, Optional.empty());
-        }
-        DeviceVectors staying =
-                DeviceVectors.allocate(context, ledger, task.batch().rows(), request.dimension());
-        try {
-            return startPooled(task, request, slot, Optional.of(staying));
-        } catch (RuntimeException | Error e) {
-            settle();
-            staying.close();
-            throw e;
-        }
-    }
-
-    private Running startPooled(
-            CudaEncoder.Task task, OutputRequest.Pooled request, int slot, Optional<DeviceVectors> staying) {
         PackedBatch batch = task.batch();
         boolean pruned = TextHead.takesOneToken(request);
         boolean lastTokens = request.pooling().modes().get(0) == PoolingMode.LAST_TOKEN;
@@ -189,16 +163,12 @@ final class EncoderEngine implements AutoCloseable {
                 EncoderProgram.Result result = program.run(inputs, pruned, (layer, hidden, rows) -> {});
                 head.run(result, inputs, request, 0, inputs.rowBound(), output);
             });
-            if (staying.isPresent()) {
-                compute.copy(staying.get().pointer(), output, (long) numbers * Float.BYTES);
-                working.slot(slot).downloaded().record(compute);
-            } else {
-                download(slot, numbers);
-            }
-            return new Running(task, slot, request.dimension(), numbers, Optional.empty(), staying);
+            place(task, output, 0, batch.rows());
+            download(slot, numbers);
+            return new Running(task, slot, request.dimension(), numbers, Optional.empty());
         }
         EncoderProgram.Result result = program.run(inputs, pruned, (layer, hidden, rows) -> {});
-        float[] vectors = new float[staying.isPresent() ? 0 : numbers];
+        float[] vectors = new float[numbers];
         int step = textsAtOnce / ROWS_TOGETHER * ROWS_TOGETHER;
         if (step == 0) {
             throw new IllegalArgumentException("Vectors of " + request.dimension() + " numbers by "
@@ -210,16 +180,29 @@ final class EncoderEngine implements AutoCloseable {
             head.run(result, inputs, request, first, texts, output);
             int at = first * request.dimension();
             int piece = texts * request.dimension();
-            if (staying.isPresent()) {
-                compute.copy(staying.get().pointer().plus((long) at * Float.BYTES), output, (long) piece * Float.BYTES);
-            } else {
-                fetch(slot, vectors, at, piece);
+            place(task, output, first, texts);
+            fetch(slot, vectors, at, piece);
+        }
+        return new Running(task, slot, request.dimension(), numbers, Optional.of(vectors));
+    }
+
+    /**
+     * Copies vectors to where they are to stay.
+     *
+     * @param output fp32 [texts, dimension], rows of the batch from the first on
+     */
+    private void place(CudaEncoder.Task task, DevicePointer output, int first, int texts) {
+        for (Encoder.Placement placement : task.placements()) {
+            int from = Math.max(first, placement.batchRow());
+            int to = Math.min(first + texts, placement.batchRow() + placement.rows());
+            if (from < to && placement.room() instanceof DeviceVectors room) {
+                int roomRow = placement.roomRow() + from - placement.batchRow();
+                compute.copy(
+                        room.pointer().plus(DeviceVectors.bytes(roomRow, room.dimension())),
+                        output.plus(DeviceVectors.bytes(from - first, room.dimension())),
+                        DeviceVectors.bytes(to - from, room.dimension()));
             }
         }
-        if (staying.isPresent()) {
-            working.slot(slot).downloaded().record(compute);
-        }
-        return new Running(task, slot, request.dimension(), numbers, Optional.of(vectors), staying);
     }
 
     private Running startTokens(CudaEncoder.Task task, OutputRequest.Tokens request, int slot) {
@@ -247,7 +230,7 @@ final class EncoderEngine implements AutoCloseable {
                 }
             }
         });
-        return new Running(task, slot, width, vectors.length, Optional.of(vectors), Optional.empty());
+        return new Running(task, slot, width, vectors.length, Optional.of(vectors));
     }
 
     private BatchInputs upload(PackedBatch batch, LaunchGraphs.Bounds bounds, boolean lastTokens, int slot) {
@@ -287,13 +270,9 @@ final class EncoderEngine implements AutoCloseable {
      * Waits for a batch.
      *
      * @param batch the oldest that is running
-     * @return its vectors, in host memory or where they stay
+     * @return its vectors, in host memory
      */
     VectorBlock finish(Running batch) {
-        if (batch.staying().isPresent()) {
-            working.slot(batch.slot()).downloaded().synchronize();
-            return batch.staying().get();
-        }
         float[] vectors = batch.early().orElseGet(() -> {
             working.slot(batch.slot()).downloaded().synchronize();
             float[] values = new float[batch.numbers()];

@@ -32,6 +32,7 @@ final class TopkKernels implements AutoCloseable {
     private static final int BLOCKS_PER_MULTIPROCESSOR = 2;
     private static final int ROW_BLOCK = 128;
     private static final int ROWS_PER_BLOCK = 4;
+    private static final int GATHERED_BYTES = 16;
     private static final int COMPACT_BLOCK = 512;
     private static final int FILTER_COLUMNS_PER_BLOCK = 1024;
     private static final int MAX_SHARED_BYTES_WITHOUT_ASKING = 48 * 1024;
@@ -310,6 +311,27 @@ final class TopkKernels implements AutoCloseable {
         arguments.begin().add(out).add(count).add(in).add(dimension).add(stride);
         module.kernel("tokens_to_fp32_" + name(type))
                 .launch(stream, Grid.of(ceilDiv(rows, ROWS_PER_BLOCK), ROW_BLOCK), arguments);
+    }
+
+    /** Whether rows of so many fp32 numbers can be gathered: they go 16 bytes at a time. */
+    static boolean canGather(int dimension) {
+        return dimension * Float.BYTES % GATHERED_BYTES == 0;
+    }
+
+    /**
+     * out[r] = in[index[r]], fp32 rows without gaps.
+     *
+     * @param countAndIndex int32 [1 + rows]: rows, then index
+     */
+    void gather(DevicePointer out, DevicePointer countAndIndex, DevicePointer in, int rows, int dimension) {
+        arguments
+                .begin()
+                .add(out)
+                .add(countAndIndex)
+                .add(in)
+                .add(countAndIndex.plus(Integer.BYTES))
+                .add(dimension);
+        module.kernel("gather_rows_fp32").launch(stream, Grid.of(ceilDiv(rows, ROWS_PER_BLOCK), ROW_BLOCK), arguments);
     }
 
     @Override

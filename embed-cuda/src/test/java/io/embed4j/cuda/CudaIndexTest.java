@@ -15,6 +15,7 @@ import io.embed4j.spec.PoolingMode;
 import io.embed4j.spec.PoolingSpec;
 import io.embed4j.spi.Device;
 import io.embed4j.spi.DeviceId;
+import io.embed4j.spi.DeviceRows;
 import io.embed4j.spi.Encoder;
 import io.embed4j.spi.EncoderOptions;
 import io.embed4j.spi.IndexShard;
@@ -36,6 +37,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.IntStream;
 import jcuda.driver.CUresult;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -294,24 +296,39 @@ class CudaIndexTest {
                 IndexShard shard = device.index(exact(48, storage))) {
             long before = device.memory().reservedBytes();
             float[] vectors = new float[40 * 48];
-            try (VectorBlock onHost = encoder.submit(batch, request).result().join();
-                    VectorBlock staying =
-                            encoder.submitToStay(batch, request).result().join()) {
-                assertThat(staying.device()).isEqualTo(DeviceId.parse("cuda:0"));
-                assertThat(List.of(staying.rows(), staying.dimension())).containsExactly(40, 48);
+            // The room gets the batch's rows in three parts, in another order.
+            int[] places = IntStream.range(0, 40)
+                    .map(row -> row < 13 ? 27 + row : row < 26 ? row + 1 : row - 26)
+                    .toArray();
+            try (VectorBlock room = encoder.room(40, 48).orElseThrow();
+                    VectorBlock onHost = encoder.submit(
+                                    batch,
+                                    request,
+                                    List.of(
+                                            new Encoder.Placement(0, 13, room, 27),
+                                            new Encoder.Placement(13, 13, room, 14),
+                                            new Encoder.Placement(26, 14, room, 0)))
+                            .result()
+                            .join()) {
+                assertThat(room.device()).isEqualTo(DeviceId.parse("cuda:0"));
+                assertThat(List.of(room.rows(), room.dimension())).containsExactly(40, 48);
                 assertThat(device.memory().reservedBytes() - before).isEqualTo(GRANULE);
                 onHost.copyTo(FloatBuffer.wrap(vectors));
                 float[] copied = new float[vectors.length];
-                staying.copyTo(FloatBuffer.wrap(copied));
-                assertThat(copied).isEqualTo(vectors);
+                room.copyTo(FloatBuffer.wrap(copied));
+                for (int row = 0; row < 40; row++) {
+                    assertThat(Arrays.copyOfRange(copied, places[row] * 48, (places[row] + 1) * 48))
+                            .isEqualTo(Arrays.copyOfRange(vectors, row * 48, (row + 1) * 48));
+                }
 
-                shard.add(staying);
-                shard.add(onHost);
-                shard.add(staying);
+                DeviceRows placed = new DeviceRows(room, places, FloatBuffer.wrap(vectors));
+                shard.add(placed);
+                shard.add(FloatBuffer.wrap(vectors));
+                shard.add(placed);
                 float[] rows = Arrays.copyOf(vectors, 3 * vectors.length);
                 System.arraycopy(vectors, 0, rows, vectors.length, vectors.length);
                 System.arraycopy(vectors, 0, rows, 2 * vectors.length, vectors.length);
-                Hits hits = shard.search(staying, 7, RowSelection.first(120));
+                Hits hits = shard.search(placed, 7, RowSelection.first(120));
                 new BruteForce(48, rows).check(storage.toString(), hits, vectors, 120, row -> true);
                 assertThat(shard.read(30, 60)).isEqualTo(Arrays.copyOfRange(rows, 30 * 48, 90 * 48));
             }
@@ -331,7 +348,7 @@ class CudaIndexTest {
             emulated.memorySize(
                     emulated.usedBytes() + device.planIndex(spec, 0).device().totalBytes() + GRANULE);
             try (IndexShard shard = device.index(spec)) {
-                shard.add(block);
+                shard.add(new DeviceRows(block, IntStream.range(0, count).toArray(), FloatBuffer.wrap(rows)));
                 check(storage.toString(), shard, rows, gaussians(3 * dimension), 20, RowSelection.first(count));
             }
         }

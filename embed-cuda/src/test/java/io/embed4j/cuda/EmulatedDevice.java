@@ -28,6 +28,7 @@ final class EmulatedDevice implements AutoCloseable {
     private static final int MEMORY_CALLS = 0x7e0d;
     private static final int CHECKS = 0x7e0e;
     private static final int FAULTS = 0x7e0f;
+    private static final int BYTES_COPIED_IN = 0x7e13;
 
     private final CudaContext context;
     private final long memorySize;
@@ -63,7 +64,11 @@ final class EmulatedDevice implements AutoCloseable {
     /** Vectors on the device, as an encoder leaves them there. */
     DeviceVectors vectors(MemoryLedger ledger, float[] values, int dimension) {
         context.makeCurrent();
-        DeviceVectors vectors = DeviceVectors.allocate(context, ledger, values.length / dimension, dimension);
+        DeviceVectors vectors;
+        try (VectorRooms rooms = new VectorRooms(context, ledger)) {
+            vectors = (DeviceVectors)
+                    rooms.make(values.length / dimension, dimension).orElseThrow();
+        }
         try (CudaStream stream = new CudaStream(context);
                 PinnedMemory pinned = new PinnedMemory(context, values.length * Float.BYTES)) {
             pinned.buffer().asFloatBuffer().put(values);
@@ -91,6 +96,11 @@ final class EmulatedDevice implements AutoCloseable {
     /** Calls so far that can fail. */
     long fallibleCalls() {
         return get(FALLIBLE_CALLS);
+    }
+
+    /** Bytes that were copied to the device so far. */
+    long bytesCopiedIn() {
+        return get(BYTES_COPIED_IN);
     }
 
     /** Memory faults, races and divergences found in kernels so far. */

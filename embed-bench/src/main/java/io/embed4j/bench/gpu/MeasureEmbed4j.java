@@ -19,6 +19,7 @@ import io.embed4j.spi.EncoderOptions;
 import io.embed4j.spi.OutputRequest;
 import io.embed4j.spi.PackedBatch;
 import io.embed4j.spi.Submission;
+import io.embed4j.spi.VectorBlock;
 import io.embed4j.spi.WeightTensor;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -26,6 +27,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import java.util.function.Function;
 
@@ -210,11 +212,24 @@ final class MeasureEmbed4j {
                 new int[rows.size()]);
     }
 
-    /** To vectors on the host, and to vectors that stay on the device. */
+    /** To vectors on the host, and to vectors that stay on the device too. */
     private void encode(Encoder encoder, OutputRequest.Pooled request, List<PackedBatch> batches, String load)
             throws IOException {
         encode(Row.IDS_TO_HOST, batches, load, batch -> encoder.submit(batch, request));
-        encode(Row.IDS_TO_DEVICE, batches, load, batch -> encoder.submitToStay(batch, request));
+        int most = batches.stream().mapToInt(PackedBatch::rows).max().orElse(1);
+        Optional<VectorBlock> room = encoder.room(most, request.dimension());
+        if (room.isEmpty()) {
+            System.out.println("No room for vectors that stay on the device: left out.");
+            return;
+        }
+        // Batches may overwrite each other's vectors: nobody reads them.
+        try (VectorBlock there = room.get()) {
+            encode(
+                    Row.IDS_TO_DEVICE,
+                    batches,
+                    load,
+                    batch -> encoder.submit(batch, request, List.of(new Encoder.Placement(0, batch.rows(), there, 0))));
+        }
     }
 
     private void encode(String work, List<PackedBatch> batches, String load, Function<PackedBatch, Submission> submit)

@@ -8,12 +8,16 @@ import io.embed4j.Hits;
 import io.embed4j.IndexOptions;
 import io.embed4j.VectorIndex;
 import io.embed4j.VectorRows;
+import io.embed4j.spi.DeviceRows;
 import io.embed4j.spi.IndexShard;
 import io.embed4j.spi.RowSelection;
 import java.nio.FloatBuffer;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.BitSet;
+import java.util.Iterator;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.IntConsumer;
@@ -171,24 +175,64 @@ public final class DefaultVectorIndex implements VectorIndex {
     }
 
     private void fillShard(VectorRows rows) {
-        int dimension = dimension();
-        if (rows.dimension() != dimension) {
-            throw new IllegalArgumentException("The rows have " + rows.dimension()
-                    + " numbers each; this index holds vectors of " + dimension + ".");
-        }
-        float[] values = new float[Math.max(1, NUMBERS_AT_A_TIME / dimension) * dimension];
-        FloatBuffer buffer = FloatBuffer.wrap(values);
-        long done = 0;
-        int count = rows.read(buffer);
-        while (count > 0) {
+        requireDimension(rows, "rows");
+        long[] done = {0};
+        forEachPiece(rows, Integer.MAX_VALUE, "Row", (values, onDevice) -> {
+            int count = values.remaining() / dimension();
             for (int row = 0; row < count; row++) {
-                check.prepare(values, row * dimension, "Row", done + row);
-                check.requireStorable(values, row * dimension, options.storage(), done + row);
+                check.requireStorable(values.array(), row * dimension(), options.storage(), done[0] + row);
             }
-            shard.add(FloatBuffer.wrap(values, 0, count * dimension));
-            done += count;
-            count = rows.read(buffer.clear());
+            onDevice.ifPresentOrElse(shard::add, () -> shard.add(values));
+            done[0] += count;
+        });
+    }
+
+    private void requireDimension(VectorRows rows, String what) {
+        if (rows.dimension() != dimension()) {
+            throw new IllegalArgumentException("The " + what + " have " + rows.dimension()
+                    + " numbers each; this index holds vectors of " + dimension() + ".");
         }
+    }
+
+    /** Takes prepared vectors, and where the same are on the device. */
+    private interface PieceSink {
+        void accept(FloatBuffer values, Optional<DeviceRows> onDevice);
+    }
+
+    /**
+     * Reads rows to their end, and prepares them; those on a device only count if they are as they must be already.
+     *
+     * @param most how many rows there are, if that is known
+     */
+    private void forEachPiece(VectorRows rows, int most, String what, PieceSink sink) {
+        long done = 0;
+        if (rows instanceof EncodedRows encoded) {
+            Iterator<EncodedRows.Slice> slices = encoded.slices(shard.takesFrom(encoded.device()));
+            while (slices.hasNext()) {
+                try (EncodedRows.Slice slice = slices.next()) {
+                    boolean asTheyAre = prepare(slice.values(), what, done);
+                    sink.accept(slice.values(), asTheyAre ? slice.onDevice() : Optional.empty());
+                    done += slice.values().remaining() / dimension();
+                }
+            }
+            return;
+        }
+        int together = Math.max(1, Math.min(most, NUMBERS_AT_A_TIME / dimension()));
+        FloatBuffer buffer = FloatBuffer.allocate(together * dimension());
+        while (rows.read(buffer.clear()) > 0) {
+            prepare(buffer.flip(), what, done);
+            sink.accept(buffer.duplicate(), Optional.empty());
+            done += buffer.remaining() / dimension();
+        }
+    }
+
+    /** Prepares vectors in place; tells whether all were as they must be. */
+    private boolean prepare(FloatBuffer values, String what, long first) {
+        boolean asTheyAre = true;
+        for (int row = 0; row < values.remaining() / dimension(); row++) {
+            asTheyAre &= check.prepare(values.array(), row * dimension(), what, first + row);
+        }
+        return asTheyAre;
     }
 
     @Override
@@ -230,20 +274,46 @@ public final class DefaultVectorIndex implements VectorIndex {
         return search(VectorRows.of(queries), queries.size(), k, filter);
     }
 
-    private Hits search(VectorRows queries, int count, int k, @Nullable BitSet filter) {
-        if (queries.dimension() != dimension()) {
-            throw new IllegalArgumentException("The queries have " + queries.dimension()
-                    + " numbers each; this index holds vectors of " + dimension() + ".");
-        }
-        float[] values = new float[Math.multiplyExact(count, dimension())];
-        queries.read(FloatBuffer.wrap(values));
-        for (int query = 0; query < count; query++) {
-            check.prepare(values, query * dimension(), "Query", query);
-        }
+    @Override
+    public Hits search(VectorRows queries, int k, @Nullable BitSet filter) {
+        return search(queries, Integer.MAX_VALUE, k, filter);
+    }
+
+    private Hits search(VectorRows queries, int most, int k, @Nullable BitSet filter) {
+        requireDimension(queries, "queries");
         return reading(() -> {
             State now = state;
-            return now.labels().of(shard.search(FloatBuffer.wrap(values), k, now.selection(filter)));
+            RowSelection selection = now.selection(filter);
+            List<Hits> found = new ArrayList<>();
+            forEachPiece(
+                    queries,
+                    most,
+                    "Query",
+                    (values, onDevice) -> found.add(
+                            onDevice.isPresent()
+                                    ? shard.search(onDevice.get(), k, selection)
+                                    : shard.search(values, k, selection)));
+            // Without queries, k is still looked at.
+            return now.labels()
+                    .of(found.isEmpty() ? shard.search(FloatBuffer.allocate(0), k, selection) : joined(found, k));
         });
+    }
+
+    private static Hits joined(List<Hits> parts, int k) {
+        if (parts.size() == 1) {
+            return parts.get(0);
+        }
+        int queries = parts.stream().mapToInt(Hits::queries).sum();
+        long[] ids = new long[Math.multiplyExact(queries, k)];
+        float[] scores = new float[ids.length];
+        int at = 0;
+        for (Hits part : parts) {
+            for (int i = 0; i < part.queries() * k; i++) {
+                ids[at] = part.id(i / k, i % k);
+                scores[at++] = part.score(i / k, i % k);
+            }
+        }
+        return new Hits(k, ids, scores);
     }
 
     @Override

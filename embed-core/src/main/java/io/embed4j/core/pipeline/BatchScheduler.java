@@ -11,13 +11,16 @@ import io.embed4j.spec.EmbeddingSpec;
 import io.embed4j.spi.Encoder;
 import io.embed4j.spi.OutputRequest;
 import io.embed4j.spi.PackedBatch;
+import io.embed4j.spi.Submission;
 import io.embed4j.spi.VectorBlock;
 import java.nio.FloatBuffer;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.Iterator;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import org.jspecify.annotations.Nullable;
@@ -80,6 +83,39 @@ final class BatchScheduler implements AutoCloseable {
 
         void fail(Throwable failure) {
             rows.forEach(row -> row.job().fail(failure));
+        }
+
+        /** Holds the rooms that vectors go to, but for those that nobody wants any more. */
+        Set<SharedRoom> holdRooms() {
+            Set<SharedRoom> held = new LinkedHashSet<>();
+            for (Row row : rows) {
+                SharedRoom room = row.job().room();
+                if (room != null && !held.contains(room) && room.hold()) {
+                    held.add(room);
+                }
+            }
+            return held;
+        }
+
+        /** Where vectors go: rows that lie side by side there as here together. */
+        List<Encoder.Placement> placements(Set<SharedRoom> held) {
+            List<Encoder.Placement> placements = new ArrayList<>();
+            int first = 0;
+            for (int next = 1; next <= rows.size(); next++) {
+                EncodeJob job = rows.get(first).job();
+                int place = job.places()[rows.get(first).row()];
+                boolean goesOn = next < rows.size()
+                        && rows.get(next).job() == job
+                        && job.places()[rows.get(next).row()] == place + next - first;
+                if (!goesOn) {
+                    SharedRoom room = job.room();
+                    if (room != null && held.contains(room)) {
+                        placements.add(new Encoder.Placement(first, next - first, room.block(), place));
+                    }
+                    first = next;
+                }
+            }
+            return placements;
         }
     }
 
@@ -168,6 +204,7 @@ final class BatchScheduler implements AutoCloseable {
     private void start(Batch batch, boolean callerWaits) {
         CompletableFuture<VectorBlock> result;
         PackedBatch packed;
+        Set<SharedRoom> rooms = batch.holdRooms();
         try {
             packed = PackedBatch.of(
                     batch.rows().stream().map(row -> row.text().ids()).toList(),
@@ -178,22 +215,28 @@ final class BatchScheduler implements AutoCloseable {
                     batch.rows().stream()
                             .mapToInt(row -> row.text().poolStart())
                             .toArray());
-            result = (callerWaits
-                            ? encoder.submitWaiting(packed, batch.request())
-                            : encoder.submit(packed, batch.request()))
-                    .result();
+            result = submit(batch, packed, rooms, callerWaits).result();
         } catch (RuntimeException | Error e) {
+            rooms.forEach(SharedRoom::release);
             finish(batch, null, null, e);
             return;
         }
         // What is done already is finished here and now, and the loop that called goes on: no recursion.
         boolean here = result.isDone();
         result.whenComplete((block, failure) -> {
+            rooms.forEach(SharedRoom::release);
             finish(batch, packed, block, failure);
             if (!here) {
                 dispatch(null);
             }
         });
+    }
+
+    private Submission submit(Batch batch, PackedBatch packed, Set<SharedRoom> rooms, boolean callerWaits) {
+        if (batch.request() instanceof OutputRequest.Pooled pooled && !rooms.isEmpty()) {
+            return encoder.submit(packed, pooled, batch.placements(rooms));
+        }
+        return callerWaits ? encoder.submitWaiting(packed, batch.request()) : encoder.submit(packed, batch.request());
     }
 
     private void finish(

@@ -15,17 +15,21 @@ import io.embed4j.ProgressListener;
 import io.embed4j.TextRole;
 import io.embed4j.TokenEmbeddings;
 import io.embed4j.TruncationPolicy;
+import io.embed4j.VectorRows;
 import io.embed4j.core.model.ModelDefinition;
 import io.embed4j.core.text.TextTokenizer;
 import io.embed4j.core.text.TokenizedText;
 import io.embed4j.spec.EmbeddingSpec;
 import io.embed4j.spec.EncoderSpec;
+import io.embed4j.spi.DeviceId;
 import io.embed4j.spi.Encoder;
 import io.embed4j.spi.OutputRequest;
+import io.embed4j.spi.VectorBlock;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -88,13 +92,13 @@ public final class DefaultEmbedder implements Embedder {
 
     @Override
     public Embeddings embed(List<String> texts, EmbedOptions options) {
-        PooledSlices call = start(texts, options, 0);
+        PooledSlices call = start(texts, options, 0, false);
         await(call.done());
         return call.result();
     }
 
-    /** Starts texts that stand from {@code firstIndex} on in the user's call. */
-    private PooledSlices start(List<String> texts, EmbedOptions options, long firstIndex) {
+    /** Starts texts that stand from {@code firstIndex} on in the user's call; their vectors may stay on the device too. */
+    private PooledSlices start(List<String> texts, EmbedOptions options, long firstIndex, boolean stay) {
         if (options.role() == TextRole.DOCUMENT) {
             noticePromptsOfOtherNames();
         }
@@ -106,7 +110,7 @@ public final class DefaultEmbedder implements Embedder {
                 List<String> slice = texts.subList(from, Math.min(texts.size(), from + SLICE));
                 List<List<TokenizedText>> tokenized = tokenize(
                         slice, firstIndex + from, plan.prompt(), plan.includePrompt(), options.truncation(), false);
-                call.add(new PooledCall(tokenized, plan.request()), this::submit);
+                call.add(new PooledCall(tokenized, plan.request()), part -> submit(part, stay));
                 from += slice.size();
             } while (from < texts.size());
         } catch (RuntimeException | Error e) {
@@ -171,18 +175,50 @@ public final class DefaultEmbedder implements Embedder {
         }
     }
 
-    private CompletableFuture<Void> submit(PooledCall call) {
-        EncodeJob job = new EncodeJob(call.rows(), call.request(), call::accept);
-        scheduler.submit(job);
+    private CompletableFuture<Void> submit(PooledCall call, boolean stay) {
+        Optional<VectorBlock> room = stay && call.hasOneRowPerText() && call.texts() > 0
+                ? encoder.room(call.texts(), call.request().dimension())
+                : Optional.empty();
+        EncodeJob job = call.start(room.map(SharedRoom::new).orElse(null));
+        try {
+            scheduler.submit(job);
+        } catch (RuntimeException | Error e) {
+            call.releaseRoom();
+            throw e;
+        }
         return job.done();
     }
 
     @Override
     public Iterator<Embeddings> stream(Iterator<String> texts, EmbedOptions options, ProgressListener progress) {
+        EmbeddingStream windows = windows(texts, options, progress, false);
+        return new Iterator<>() {
+            @Override
+            public boolean hasNext() {
+                return windows.hasNext();
+            }
+
+            @Override
+            public Embeddings next() {
+                return windows.next().result();
+            }
+        };
+    }
+
+    @Override
+    public VectorRows embedRows(Iterator<String> texts, EmbedOptions options, ProgressListener progress) {
+        int dimension =
+                OutputPlan.of(definition.spec(), model, options).request().dimension();
+        return new EmbeddedRows(
+                dimension, DeviceId.parse(device.id()), stay -> windows(texts, options, progress, stay));
+    }
+
+    private EmbeddingStream windows(
+            Iterator<String> texts, EmbedOptions options, ProgressListener progress, boolean stay) {
         EmbeddingStream.Start start = new EmbeddingStream.Start() {
             @Override
             public PooledSlices start(List<String> window, long firstIndex) {
-                return DefaultEmbedder.this.start(window, options, firstIndex);
+                return DefaultEmbedder.this.start(window, options, firstIndex, stay);
             }
 
             @Override
@@ -200,7 +236,7 @@ public final class DefaultEmbedder implements Embedder {
         requireOpen();
         List<String> copy = new ArrayList<>(texts);
         return background.start(() -> {
-            PooledSlices call = start(copy, options, 0);
+            PooledSlices call = start(copy, options, 0, false);
             return new BackgroundCalls.Started<>(call.done(), call::result);
         });
     }

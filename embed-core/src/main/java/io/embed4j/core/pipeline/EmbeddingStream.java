@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.embed4j.core.pipeline;
 
-import io.embed4j.Embeddings;
 import io.embed4j.ProgressListener;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -12,10 +11,10 @@ import java.util.NoSuchElementException;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * Vectors of any number of texts, window by window. While one window is encoded those behind it are pulled and tokenized, as
+ * The windows of any number of texts, each done when it is handed out. While one window is encoded those behind it are pulled and tokenized, as
  * many as keep the device busy, so that it never waits for texts; more are not held.
  */
-final class EmbeddingStream implements Iterator<Embeddings> {
+final class EmbeddingStream implements Iterator<PooledSlices>, AutoCloseable {
     /** Texts in a window: enough to sort by length, few enough to be nothing in memory. */
     static final int WINDOW = 512;
 
@@ -80,35 +79,35 @@ final class EmbeddingStream implements Iterator<Embeddings> {
     }
 
     @Override
-    public Embeddings next() {
+    public PooledSlices next() {
         pullAhead();
         Window window = underWay.poll();
         if (window == null) {
             throw new NoSuchElementException("All texts are embedded.");
         }
-        Embeddings vectors = vectors(window);
-        textsDone += vectors.size();
-        for (int row = 0; row < vectors.size(); row++) {
-            tokensDone += vectors.tokenCount(row);
-        }
+        PooledSlices call = done(window);
+        textsDone += call.texts();
+        tokensDone += call.tokenCount();
         progress.onProgress(textsDone, tokensDone);
-        return vectors;
+        return call;
     }
 
-    private Embeddings vectors(Window window) {
+    private PooledSlices done(Window window) {
         if (window instanceof Window.Started started) {
             try {
                 start.await(started.call().done());
-                return started.call().result();
+                return started.call();
             } catch (RuntimeException e) {
-                dropAhead();
+                close();
                 throw e;
             }
         }
         throw ((Window.Refused) window).why();
     }
 
-    private void dropAhead() {
+    /** Drops the windows that were not handed out. */
+    @Override
+    public void close() {
         for (Window window : underWay) {
             if (window instanceof Window.Started started) {
                 started.call().cancelAll();

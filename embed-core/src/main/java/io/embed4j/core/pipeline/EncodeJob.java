@@ -34,6 +34,8 @@ final class EncodeJob {
     private final List<TokenizedText> texts;
     private final OutputRequest request;
     private final RowSink sink;
+    private final @Nullable SharedRoom room;
+    private final int[] places;
     private final Deque<Integer> waiting;
     private final AtomicInteger unfinished;
 
@@ -46,9 +48,19 @@ final class EncodeJob {
     private final CompletableFuture<Void> done = new CompletableFuture<>();
 
     EncodeJob(List<TokenizedText> texts, OutputRequest request, RowSink sink) {
+        this(texts, request, sink, null);
+    }
+
+    /**
+     * Prepares a call.
+     *
+     * @param room gets the vectors too, on the device, in the order of {@link #places}; null for none
+     */
+    EncodeJob(List<TokenizedText> texts, OutputRequest request, RowSink sink, @Nullable SharedRoom room) {
         this.texts = texts;
         this.request = request;
         this.sink = sink;
+        this.room = room;
         this.unfinished = new AtomicInteger(texts.size());
         this.waitingTokens = texts.stream().mapToLong(TokenizedText::length).sum();
         // Longest first: rows of a batch then have similar lengths, and backends that pad attention pad little.
@@ -57,6 +69,11 @@ final class EncodeJob {
                 .sorted(Comparator.comparing((Integer row) -> texts.get(row).length())
                         .reversed())
                 .toList());
+        this.places = new int[texts.size()];
+        int place = 0;
+        for (int row : waiting) {
+            places[row] = place++;
+        }
         if (texts.isEmpty()) {
             done.complete(null);
         }
@@ -72,6 +89,17 @@ final class EncodeJob {
 
     CompletableFuture<Void> done() {
         return done;
+    }
+
+    /** Where vectors stay on the device; null if they do not. */
+    @Nullable
+    SharedRoom room() {
+        return room;
+    }
+
+    /** By row, when it leaves: rows of a batch that follow each other here lie side by side in the room. */
+    int[] places() {
+        return places;
     }
 
     /** Whether no row waits any more, or nobody waits for them. Guarded by the scheduler's lock. */

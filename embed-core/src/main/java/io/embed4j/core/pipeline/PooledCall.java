@@ -4,9 +4,14 @@ package io.embed4j.core.pipeline;
 import io.embed4j.EmbedException;
 import io.embed4j.Embeddings;
 import io.embed4j.HelpTopic;
+import io.embed4j.core.index.EncodedRows;
 import io.embed4j.core.text.TokenizedText;
+import io.embed4j.spi.DeviceRows;
 import io.embed4j.spi.OutputRequest;
+import java.nio.FloatBuffer;
 import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One call for pooled vectors: collects rows as they come and puts them together in the order of the texts. A text of
@@ -21,6 +26,8 @@ final class PooledCall {
     private final List<TokenizedText> rows;
     private final OutputRequest.Pooled request;
     private final float[] values;
+    private @Nullable EncodeJob job;
+    private boolean stays;
 
     PooledCall(List<List<TokenizedText>> texts, OutputRequest.Pooled request) {
         this.texts = texts;
@@ -58,6 +65,53 @@ final class PooledCall {
 
     void accept(int row, float[] source, int from, int length) {
         System.arraycopy(source, from, values, row * request.dimension(), length);
+    }
+
+    /** How many texts. */
+    int texts() {
+        return texts.size();
+    }
+
+    /** Tokens of all texts before they were cut. */
+    long tokenCount() {
+        return texts.stream()
+                .flatMap(List::stream)
+                .mapToLong(TokenizedText::tokenCount)
+                .sum();
+    }
+
+    /** Whether every text is one row: vectors of texts in several chunks are put together on the host. */
+    boolean hasOneRowPerText() {
+        return rows.size() == texts.size();
+    }
+
+    /**
+     * Makes the job of this call.
+     *
+     * @param room where vectors are to stay on the device too; null if nowhere
+     */
+    synchronized EncodeJob start(@Nullable SharedRoom room) {
+        stays = room != null;
+        job = new EncodeJob(rows, request, this::accept, room);
+        return job;
+    }
+
+    /** Lets go of the room, if there is one; what is under way to it goes on. */
+    synchronized void releaseRoom() {
+        if (stays && job != null && job.room() != null) {
+            stays = false;
+            job.room().release();
+        }
+    }
+
+    /** The vectors on device and host, once all rows are in; closing is left to {@link #releaseRoom}. */
+    EncodedRows.Slice slice() {
+        FloatBuffer vectors = FloatBuffer.wrap(rows.size() == texts.size() ? values : mergedChunks());
+        SharedRoom room = job == null ? null : job.room();
+        Optional<DeviceRows> there = room == null || job == null
+                ? Optional.empty()
+                : Optional.of(new DeviceRows(room.block(), job.places(), vectors));
+        return new EncodedRows.Slice(vectors, there, this::releaseRoom);
     }
 
     /** The vectors, once all rows are in. */

@@ -62,6 +62,7 @@ final class PooledSlices {
     /** Drops what waits. */
     void cancelAll() {
         underWay.forEach(slice -> slice.cancel(false));
+        slices.forEach(PooledCall::releaseRoom);
     }
 
     /** Completes when all rows are in; cancelling it drops those that wait. */
@@ -72,6 +73,21 @@ final class PooledSlices {
     /** Tokens of all slices. */
     long tokens() {
         return slices.stream().mapToLong(PooledCall::tokens).sum();
+    }
+
+    /** How many texts in all slices. */
+    int texts() {
+        return slices.stream().mapToInt(PooledCall::texts).sum();
+    }
+
+    /** Tokens of all texts before they were cut. */
+    long tokenCount() {
+        return slices.stream().mapToLong(PooledCall::tokenCount).sum();
+    }
+
+    /** The slices, once all rows are in. */
+    List<PooledCall> slices() {
+        return List.copyOf(slices);
     }
 
     /** The vectors of all slices in their order, once all rows are in. */
