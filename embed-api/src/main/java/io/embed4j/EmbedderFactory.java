@@ -156,6 +156,14 @@ public interface EmbedderFactory {
     VectorIndex loadIndex(Path directory, IndexOptions options);
 
     /**
+     * Writes a saved index anew without its deleted rows.
+     *
+     * @param directory where it was saved
+     * @return how many rows were left out
+     */
+    int compactIndex(Path directory);
+
+    /**
      * Plans an index without making it.
      *
      * @param dimension D

@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Thread-safe. A search sees the rows that there were when it began, whatever is added or deleted meanwhile; adding and
  * deleting take turns. Rows are numbered in the order in which they were added, from 0; a row keeps its number when others
- * are deleted, and when the index is saved and loaded.
+ * are deleted, and when the index is saved and loaded, until {@link #compact} numbers them anew.
  *
  * @since 0.1
  */
@@ -59,6 +59,20 @@ public interface VectorIndex extends AutoCloseable {
      */
     static VectorIndex load(Path directory) {
         return builder().load(directory);
+    }
+
+    /**
+     * Writes a saved index anew without its deleted rows, which otherwise keep their place in its files and in memory. It is a change
+     * in one step, as {@link #save} is. The rows behind them get lower numbers, ids stay; an index that was loaded before must be
+     * loaded again before it can be saved there.
+     *
+     * @param directory what {@link #save} was given
+     * @return how many rows were left out
+     * @throws ModelFormatException if the directory holds no index, or a damaged one
+     * @throws EmbedException if it cannot be written
+     */
+    static int compact(Path directory) {
+        return EmbedderFactory.find().compactIndex(directory);
     }
 
     /**

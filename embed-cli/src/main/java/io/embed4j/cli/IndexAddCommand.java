@@ -47,11 +47,7 @@ final class IndexAddCommand implements Callable<Integer> {
         try (TextInput texts = indexed.open(terminal);
                 VectorIndex index = factory.loadIndex(directory, IndexOptions.defaults());
                 Embedder embedder = factory.open(options)) {
-            int dimension = indexed.dimension(embedder);
-            if (dimension != index.dimension()) {
-                throw CliException.usage("The vectors would have " + dimension + " numbers; the index holds vectors of "
-                        + index.dimension() + ". Set --dimension " + index.dimension() + ".");
-            }
+            IndexModel.requireDimension(index, indexed.dimension(embedder));
             indexed.addTo(texts, embedder, index, terminal);
             index.save(directory);
             terminal.err().println(index.size() + " texts in " + directory);

@@ -24,6 +24,7 @@ final class IndexCommand implements Callable<Integer> {
                 .addSubcommand(new IndexBuildCommand(embedders, terminal))
                 .addSubcommand(new IndexAddCommand(embedders, terminal))
                 .addSubcommand(new IndexDeleteCommand(embedders, terminal))
+                .addSubcommand(new IndexCompactCommand(embedders, terminal))
                 .addSubcommand(new IndexStatsCommand(embedders, terminal))
                 .addSubcommand(new IndexSearchCommand(embedders, terminal));
     }
@@ -31,6 +32,6 @@ final class IndexCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         throw CliException.usage(
-                "Say what to do: embed index build, add, delete, stats or search. See embed index --help.");
+                "Say what to do: embed index build, add, delete, compact, stats or search. See embed index --help.");
     }
 }

@@ -7,6 +7,7 @@ import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
 import com.google.gson.JsonPrimitive;
 import io.embed4j.HelpTopic;
+import io.embed4j.VectorIndex;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -47,6 +48,19 @@ record IndexModel(String model, int dimension) {
                     e);
         } catch (IOException | JsonParseException | NumberFormatException e) {
             throw damaged(file, e);
+        }
+    }
+
+    /**
+     * Refuses vectors of another length than the index holds.
+     *
+     * @param index the index
+     * @param dimension D of the vectors that the options ask for
+     */
+    static void requireDimension(VectorIndex index, int dimension) {
+        if (dimension != index.dimension()) {
+            throw CliException.usage("The vectors would have " + dimension + " numbers; the index holds vectors of "
+                    + index.dimension() + ". Set --dimension " + index.dimension() + ".");
         }
     }
 

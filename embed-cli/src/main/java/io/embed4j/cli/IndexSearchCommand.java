@@ -6,10 +6,10 @@ import com.google.gson.JsonObject;
 import io.embed4j.Embedder;
 import io.embed4j.EmbedderFactory;
 import io.embed4j.EmbedderOptions;
-import io.embed4j.Embeddings;
 import io.embed4j.Hits;
 import io.embed4j.IndexOptions;
 import io.embed4j.InvalidTextException;
+import io.embed4j.TextIndex;
 import io.embed4j.TextRole;
 import io.embed4j.VectorIndex;
 import java.nio.file.Path;
@@ -79,6 +79,9 @@ final class IndexSearchCommand implements Callable<Integer> {
     private RunOptions run = new RunOptions();
 
     @Mixin
+    private SearchOptions search = new SearchOptions();
+
+    @Mixin
     private CallOptions call = new CallOptions();
 
     IndexSearchCommand(Supplier<EmbedderFactory> embedders, Terminal terminal) {
@@ -93,21 +96,23 @@ final class IndexSearchCommand implements Callable<Integer> {
         }
         EmbedderOptions options =
                 run.toEmbedderOptions(IndexModel.read(directory).model());
+        IndexOptions indexOptions = search.toIndexOptions(run.device());
         EmbedderFactory factory = embedders.get();
         Hits hits;
-        try (VectorIndex index = factory.loadIndex(directory, IndexOptions.defaults());
+        try (VectorIndex index = factory.loadIndex(directory, indexOptions);
                 Embedder embedder = factory.open(options)) {
-            call.inRole(TextRole.QUERY).check(embedder);
-            hits = index.search(embed(embedder), k);
+            IndexModel.requireDimension(
+                    index, call.inRole(TextRole.QUERY).check(embedder).dimension());
+            hits = search(new TextIndex(embedder, index, call.toEmbedOptions(), call.toEmbedOptions()));
         }
         Map<String, String> found = foundTexts(hits);
         terminal.print(json ? toJson(hits, found) : toTable(hits, found));
         return 0;
     }
 
-    private Embeddings embed(Embedder embedder) {
+    private Hits search(TextIndex texts) {
         try {
-            return embedder.embed(queries, call.toEmbedOptions());
+            return texts.search(queries, k, null);
         } catch (InvalidTextException e) {
             throw CallOptions.refused("query " + (e.index() + 1), e);
         }
@@ -140,19 +145,23 @@ final class IndexSearchCommand implements Callable<Integer> {
             if (queries.size() > 1) {
                 table.append(query == 0 ? "" : "\n")
                         .append("# ")
-                        .append(queries.get(query))
+                        .append(onOneLine(queries.get(query)))
                         .append('\n');
             }
             for (int rank = 0; rank < hits.count(query); rank++) {
                 String id = hits.stringId(query, rank);
-                table.append(String.format(Locale.ROOT, "%.4f  %s", hits.score(query, rank), id));
+                table.append(String.format(Locale.ROOT, "%.4f  %s", hits.score(query, rank), onOneLine(id)));
                 if (found.containsKey(id)) {
-                    table.append("  ").append(String.valueOf(found.get(id)).replaceAll("\\R", " "));
+                    table.append("  ").append(onOneLine(String.valueOf(found.get(id))));
                 }
                 table.append('\n');
             }
         }
         return table.toString();
+    }
+
+    private static String onOneLine(String text) {
+        return text.replaceAll("\\R", " ");
     }
 
     private String toJson(Hits hits, Map<String, String> found) {

@@ -7,9 +7,10 @@ import io.embed4j.InvalidTextException;
 import io.embed4j.TextRole;
 import io.embed4j.VectorIndex;
 import io.embed4j.VectorRows;
-import java.util.ArrayList;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.Iterator;
-import java.util.List;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -63,7 +64,8 @@ final class IndexedTexts {
     void addTo(TextInput texts, Embedder embedder, VectorIndex index, Terminal terminal) {
         Tally tally = new Tally(embedder.model().maxTokens());
         long startNanos = System.nanoTime();
-        List<String> ids = new ArrayList<>();
+        // Texts are read ahead: when vectors come, these are the ids of their texts and of some behind them.
+        Deque<String> ids = new ArrayDeque<>();
         Iterator<String> noted = new Iterator<>() {
             @Override
             public boolean hasNext() {
@@ -83,8 +85,7 @@ final class IndexedTexts {
             Iterator<Embeddings> chunks = embedder.stream(noted, call.toEmbedOptions(), progress);
             while (chunks.hasNext()) {
                 Embeddings chunk = chunks.next();
-                index.add(List.copyOf(ids), VectorRows.of(chunk));
-                ids.clear();
+                index.add(Stream.generate(ids::remove).limit(chunk.size()).toList(), VectorRows.of(chunk));
                 tally.add(chunk);
             }
         } catch (InvalidTextException e) {

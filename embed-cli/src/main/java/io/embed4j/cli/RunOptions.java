@@ -21,6 +21,11 @@ final class RunOptions {
             description = "auto, fp32, fp16, bf16 or int8. Default: ${DEFAULT-VALUE}.")
     private Precision precision = Precision.FP32;
 
+    /** As the user named it. */
+    String device() {
+        return device;
+    }
+
     EmbedderOptions toEmbedderOptions(String model) {
         try {
             return EmbedderOptions.defaults()

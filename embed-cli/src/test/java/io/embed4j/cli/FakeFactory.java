@@ -151,6 +151,11 @@ final class FakeFactory implements EmbedderFactory {
     }
 
     @Override
+    public int compactIndex(Path directory) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
     public IndexFit fitIndex(int dimension, int rows, IndexOptions options) {
         throw new UnsupportedOperationException("The commands under test plan no index.");
     }

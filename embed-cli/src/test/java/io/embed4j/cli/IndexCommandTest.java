@@ -17,10 +17,12 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -101,6 +103,11 @@ class IndexCommandTest {
         assertThat(stats.get("dimension").getAsInt()).isEqualTo(384);
         assertThat(stats.get("model").getAsString()).isEqualTo("embedded:all-minilm-l6-v2");
         assertThat(run("index", "stats", "--index", index).lines()).hasSize(6).contains("similarity  cosine");
+
+        run("index", "compact", "--index", index);
+        assertThat(err.toString()).contains("1 deleted texts left out of " + index);
+        assertThat(run("index", "stats", "--index", index)).contains("texts       2", "deleted     0");
+        assertThat(ids(hits(run(search)))).containsExactly("dog", "7");
     }
 
     @Test
@@ -137,7 +144,8 @@ class IndexCommandTest {
                 .isEqualTo(2);
         assertThat(err.toString()).contains("holds an index already. Add to it with embed index add");
         assertThat(exitCode("index")).isEqualTo(2);
-        assertThat(err.toString()).contains("Say what to do: embed index build, add, delete, stats or search.");
+        assertThat(err.toString())
+                .contains("Say what to do: embed index build, add, delete, compact, stats or search.");
         assertThat(exitCode("index", "search", "--index", folder.toString(), "-q", "x"))
                 .isEqualTo(1);
         assertThat(err.toString()).contains("is no index of texts: it has no model.json.", "#index-file");
@@ -152,6 +160,116 @@ class IndexCommandTest {
             assertThat(err.toString()).contains("bad.jsonl, line 2: ").containsAnyOf("no field \"id\"", "\"id\" is ");
         }
         assertThat(run("index", "stats", "--index", index)).contains("texts       1");
+    }
+
+    /** Texts are read some windows ahead of their vectors. */
+    @Test
+    void moreTextsThanAreReadAheadHaveTheirIds() throws IOException {
+        List<String> lines = new ArrayList<>();
+        for (int i = 0; i < 1100; i++) {
+            lines.add("{\"id\": \"number " + i + "\", \"text\": \"n " + i + "\"}");
+        }
+        Path input = Files.write(folder.resolve("many.jsonl"), lines);
+        String index = folder.resolve("many").toString();
+        run("index", "build", "-d", "cpu", "-i", input.toString(), "-o", index);
+        assertThat(err.toString()).contains("1100 texts in " + index);
+        int[] numbers = {0, 511, 512, 1024, 1099};
+        List<String> search = new ArrayList<>(List.of("index", "search", "-d", "cpu", "--index", index, "-k", "1"));
+        IntStream.of(numbers).forEach(i -> search.addAll(List.of("-q", "n " + i)));
+        String found = run(search.toArray(String[]::new));
+        for (int i : numbers) {
+            assertThat(found).containsPattern("# n " + i + "\\n[01]\\.\\d{4}  number " + i + "\\n");
+        }
+    }
+
+    @Test
+    void theIndexIsHeldAsIsAsked() throws IOException {
+        String index = build("d.txt", "the sun is hot", "ice is cold", "a dog naps");
+        List<String> search = List.of("index", "search", "-d", "cpu", "--index", index, "-q", "winter", "-k", "50");
+        String exact = run(search.toArray(String[]::new));
+        assertThat(exact.lines()).hasSize(3);
+        for (List<String> more : List.of(List.of("--storage", "fp16"), List.of("--storage", "fp32", "--approximate"))) {
+            List<String> asked = new ArrayList<>(search);
+            asked.addAll(more);
+            assertThat(run(asked.toArray(String[]::new))).isEqualTo(exact);
+        }
+        List<String> asked = new ArrayList<>(search);
+        asked.addAll(List.of("--storage", "int8"));
+        assertThat(exitCode(asked.toArray(String[]::new))).isEqualTo(2);
+        assertThat(err.toString()).contains("--storage: An index stores fp32, fp16 or bf16, not int8.");
+        assertThat(exitCode("index", "search", "-d", "cuda:77", "--index", index, "-q", "x"))
+                .isEqualTo(1);
+        assertThat(err.toString()).contains("cuda:77");
+        assertThat(exitCode("index", "search", "-d", "gpu", "--index", index, "-q", "x"))
+                .isEqualTo(2);
+        assertThat(err.toString()).contains("Unknown device \"gpu\".");
+        assertThat(exitCode("index", "search", "-d", "cpu", "--index", index, "-q", "x", "--dimension", "100"))
+                .isEqualTo(2);
+        assertThat(err.toString())
+                .contains("The vectors would have 100 numbers; the index holds vectors of 384. Set --dimension 384.");
+    }
+
+    /** Ids are what they are; a table shows each on its line, JSON as it is. */
+    @Test
+    void idsMayHoldAnything() throws IOException {
+        String index =
+                build("e.jsonl", "{\"id\": \"a \\\"b\\\"\\nc\", \"text\": \"x\"}", "{\"id\": \"\", \"text\": \"y\"}");
+        String[] search = {"index", "search", "-d", "cpu", "--index", index, "-q", "x"};
+        assertThat(run(search).lines()).hasSize(2).first().asString().endsWith("  a \"b\" c");
+        List<String> json = new ArrayList<>(List.of(search));
+        json.add("--json");
+        assertThat(ids(hits(run(json.toArray(String[]::new))))).containsExactly("a \"b\"\nc", "");
+        run("index", "delete", "--index", index, "a \"b\"\nc", "");
+        assertThat(err.toString()).contains("2 of 2 deleted, 0 texts in");
+        assertThat(run(search)).isEmpty();
+        assertThat(run(json.toArray(String[]::new))).contains("\"hits\": []");
+        Path twice = Files.write(
+                folder.resolve("twice.jsonl"),
+                List.of("{\"id\": 1, \"text\": \"x\"}", "{\"id\": \"1\", \"text\": \"y\"}"));
+        assertThat(exitCode("index", "add", "-d", "cpu", "--index", index, "-i", twice.toString()))
+                .isEqualTo(1);
+        assertThat(err.toString()).contains("The id 1 occurs twice, the second time in place 1.");
+        assertThat(run("index", "stats", "--index", index)).contains("texts       0");
+    }
+
+    @Test
+    void filesThatAreNoneOfOursAreNamed() throws IOException {
+        String index = build("f.txt", "one", "two");
+        Path segment = Path.of(index, "segment-00000001.safetensors");
+        byte[] whole = Files.readAllBytes(segment);
+        String[] stats = {"index", "stats", "--index", index};
+        Files.write(segment, Arrays.copyOf(whole, whole.length - 3));
+        assertThat(exitCode(stats)).isEqualTo(1);
+        assertThat(err.toString()).contains("segment-00000001.safetensors", "#index-file");
+        byte[] flipped = whole.clone();
+        flipped[whole.length / 2] ^= 1;
+        Files.write(segment, flipped);
+        assertThat(exitCode("index", "search", "-d", "cpu", "--index", index, "-q", "x"))
+                .isEqualTo(1);
+        assertThat(err.toString()).contains("segment-00000001.safetensors", "#index-file");
+        Files.delete(segment);
+        assertThat(exitCode(stats)).isEqualTo(1);
+        assertThat(err.toString()).contains("segment-00000001.safetensors", "#index-file");
+        Files.write(segment, whole);
+        Files.writeString(Path.of(index, "manifest.json"), "{\"format\": \"faiss\"}");
+        assertThat(exitCode(stats)).isEqualTo(1);
+        assertThat(err.toString()).contains("manifest.json", "#index-file");
+        Files.writeString(Path.of(index, "model.json"), "[]");
+        assertThat(exitCode(stats)).isEqualTo(1);
+        assertThat(err.toString()).contains("model.json names no model.", "#index-file");
+        for (String gone : List.of("none.jsonl", folder.toString())) {
+            assertThat(exitCode(
+                            "index",
+                            "build",
+                            "-d",
+                            "cpu",
+                            "-i",
+                            gone,
+                            "-o",
+                            folder.resolve("g").toString()))
+                    .isIn(1, 2);
+            assertThat(err.toString()).contains(gone);
+        }
     }
 
     /** The README shows what the command prints, up to the last digit of a score. */

@@ -153,6 +153,11 @@ public final class CoreEmbedderFactory implements EmbedderFactory {
     }
 
     @Override
+    public int compactIndex(Path directory) {
+        return SavedIndex.compact(directory);
+    }
+
+    @Override
     public IndexFit fitIndex(int dimension, int rows, IndexOptions options) {
         try (OpenDevices.Lease lease = lease(options.device())) {
             Device device = lease.device();

@@ -133,12 +133,61 @@ public record SavedIndex(Path directory, IndexManifest manifest) {
                 return saveLocked(real, content, before);
             }
         } catch (IOException e) {
-            throw new EmbedException(
-                    HelpTopic.CANNOT_WRITE,
-                    "The index could not be saved to " + directory + ": " + e
-                            + ". Name a writable directory with room.",
-                    e);
+            throw notSaved(directory, e);
         }
+    }
+
+    /**
+     * Writes an index anew without its deleted rows: a change in one step like every other. The rows behind them get lower
+     * numbers; ids stay.
+     *
+     * @param directory where it was saved
+     * @return how many rows were left out
+     * @throws ModelFormatException if there is no index, or a damaged one
+     * @throws EmbedException if it cannot be written
+     */
+    public static int compact(Path directory) {
+        open(directory);
+        try {
+            Path real = directory.toRealPath();
+            try (FileChannel channel =
+                    FileChannel.open(real.resolve(LOCK), StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+                lock(channel, real);
+                return compactLocked(open(real));
+            }
+        } catch (IOException e) {
+            throw notSaved(directory, e);
+        }
+    }
+
+    private static int compactLocked(SavedIndex old) throws IOException {
+        BitSet deleted = old.deletedRows();
+        if (deleted.isEmpty()) {
+            return 0;
+        }
+        IndexContent content = LiveRows.of(old, deleted);
+        long generation = old.manifest().generation() + 1;
+        Path file = old.directory().resolve(fileName("segment", generation));
+        List<Entry> segments = content.rows() == 0 ? List.of() : List.of(SegmentFile.write(file, content, 0));
+        new SavedIndex(
+                        old.directory(),
+                        new IndexManifest(
+                                generation,
+                                content.dimension(),
+                                content.similarity(),
+                                content.stringIds(),
+                                segments,
+                                Optional.empty()))
+                .commit();
+        return deleted.cardinality();
+    }
+
+    private static EmbedException notSaved(Path directory, IOException cause) {
+        return new EmbedException(
+                HelpTopic.CANNOT_WRITE,
+                "The index could not be saved to " + directory + ": " + cause
+                        + ". Name a writable directory with room.",
+                cause);
     }
 
     /** Closing the channel gives the lock back, and so does the end of the process. */

@@ -330,4 +330,84 @@ class SavedIndexTest {
         WeightTensor vectors = Objects.requireNonNull(tensors.get("vectors"));
         assertThat(vectors.region().offset() % 64).isZero();
     }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void compactingLeavesOutWhatWasDeleted(boolean strings) throws IOException {
+        List<String> names =
+                Stream.iterate(0, i -> i + 1).limit(900).map(i -> "name " + i).toList();
+        DefaultVectorIndex index = empty(strings ? STRINGS : IndexOptions.defaults());
+        for (int part = 0; part < 3; part++) {
+            VectorRows rows = VectorRows.of(DIMENSION, random(300, part));
+            if (strings) {
+                index.add(names.subList(300 * part, 300 * part + 300), rows);
+            } else {
+                index.add(rows);
+            }
+            index.save(folder);
+        }
+        for (int gone = 0; gone < 900; gone += gone % 7 == 0 ? 1 : 3) {
+            if (strings) {
+                index.delete(List.of(names.get(gone)));
+            } else {
+                index.delete(gone);
+            }
+        }
+        index.save(folder);
+        int dead = index.rows() - index.size();
+        List<String> before = ranked(index, strings);
+        Path blocking = Files.createDirectory(folder.resolve("segment-00000005.safetensors"));
+        Path inside = Files.createFile(blocking.resolve("file"));
+        assertThatThrownBy(() -> SavedIndex.compact(folder))
+                .isInstanceOf(EmbedException.class)
+                .hasMessageContaining("could not be saved");
+        Files.delete(inside);
+        Files.delete(blocking);
+        assertThat(ranked(load(folder), strings)).isEqualTo(before);
+
+        assertThat(SavedIndex.compact(folder)).isEqualTo(dead);
+        DefaultVectorIndex compacted = load(folder);
+        assertThat(ranked(compacted, strings)).isEqualTo(before);
+        assertThat(compacted.rows()).isEqualTo(compacted.size()).isEqualTo(900 - dead);
+        assertThat(files()).containsExactly("lock", "manifest.json", "segment-00000005.safetensors");
+        assertThat(SavedIndex.compact(folder)).isZero();
+        if (!strings) {
+            index.delete(899);
+            assertThatThrownBy(() -> index.save(folder))
+                    .isInstanceOf(EmbedException.class)
+                    .hasMessageContaining("was changed since it was loaded");
+            compacted.delete(compacted.search(random(1, 3), 4096).id(0, 0));
+        }
+    }
+
+    /** What is found by ids, whatever the numbers of rows. */
+    private static List<String> ranked(DefaultVectorIndex index, boolean strings) {
+        Hits hits = index.search(random(3, 99), 4096);
+        List<String> lines = new ArrayList<>();
+        for (int query = 0; query < 3; query++) {
+            for (int rank = 0; rank < hits.count(query); rank++) {
+                String id = strings ? hits.stringId(query, rank) : String.valueOf(hits.id(query, rank));
+                lines.add(id + " " + hits.score(query, rank));
+            }
+        }
+        return lines;
+    }
+
+    @Test
+    void anIndexOfNothingButDeletedRowsIsCompactedToAnEmptyOne() throws IOException {
+        DefaultVectorIndex index = empty(IndexOptions.defaults());
+        index.add(random(3, 1));
+        index.delete(0, 1, 2);
+        index.save(folder);
+        assertThat(SavedIndex.compact(folder)).isEqualTo(3);
+        assertThat(files()).containsExactly("lock", "manifest.json");
+        DefaultVectorIndex compacted = load(folder);
+        assertThat(compacted.rows()).isZero();
+        compacted.add(random(2, 2));
+        compacted.save(folder);
+        assertThat(load(folder).size()).isEqualTo(2);
+        assertThatThrownBy(() -> SavedIndex.compact(folder.resolve("none")))
+                .isInstanceOf(ModelFormatException.class)
+                .hasMessageContaining("holds no index");
+    }
 }
