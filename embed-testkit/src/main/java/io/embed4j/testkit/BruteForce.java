@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.embed4j.Hits;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.PriorityQueue;
 import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 
@@ -63,6 +64,71 @@ public record BruteForce(int dimension, float[] rows) {
     }
 
     /**
+     * The best of all rows for each query, as {@link #ranking} has them, on all cores and by eight rows at a time: quick enough
+     * for 1e10 products.
+     *
+     * @param queries [Q, D]
+     * @param k how many, if there are as many
+     * @return [Q][k], best first
+     */
+    public int[][] rankings(float[] queries, int k) {
+        return IntStream.range(0, queries.length / dimension)
+                .parallel()
+                .mapToObj(query -> ranking(scores(queries, query), k))
+                .toArray(int[][]::new);
+    }
+
+    /** Eight sums that do not wait for each other; each adds up as {@link #score} does. */
+    private double[] scores(float[] queries, int query) {
+        double[] scores = new double[rows.length / dimension];
+        int whole = scores.length / 8 * 8;
+        int from = query * dimension;
+        for (int row = 0; row < whole; row += 8) {
+            double a = 0;
+            double b = 0;
+            double c = 0;
+            double d = 0;
+            double e = 0;
+            double f = 0;
+            double g = 0;
+            double h = 0;
+            int at = row * dimension;
+            for (int i = 0; i < dimension; i++, at++) {
+                double q = queries[from + i];
+                a += q * rows[at];
+                b += q * rows[at + dimension];
+                c += q * rows[at + 2 * dimension];
+                d += q * rows[at + 3 * dimension];
+                e += q * rows[at + 4 * dimension];
+                f += q * rows[at + 5 * dimension];
+                g += q * rows[at + 6 * dimension];
+                h += q * rows[at + 7 * dimension];
+            }
+            double[] eight = {a, b, c, d, e, f, g, h};
+            System.arraycopy(eight, 0, scores, row, 8);
+        }
+        for (int row = whole; row < scores.length; row++) {
+            scores[row] = score(queries, query, row);
+        }
+        return scores;
+    }
+
+    private static int[] ranking(double[] scores, int k) {
+        Comparator<Integer> worstFirst = Comparator.comparingDouble((Integer row) -> scores[row])
+                .thenComparing(Comparator.<Integer>naturalOrder().reversed());
+        PriorityQueue<Integer> best = new PriorityQueue<>(worstFirst);
+        for (int row = 0; row < scores.length; row++) {
+            if (best.size() < k || scores[row] > scores[best.element()]) {
+                best.add(row);
+                if (best.size() > k) {
+                    best.remove();
+                }
+            }
+        }
+        return best.stream().sorted(worstFirst.reversed()).mapToInt(row -> row).toArray();
+    }
+
+    /**
      * Fails unless results are the truth: the same rows in the same places with the same scores, and nothing behind them.
      *
      * @param what for the message
@@ -72,9 +138,27 @@ public record BruteForce(int dimension, float[] rows) {
      * @param selected which of them
      */
     public void check(String what, Hits hits, float[] queries, int count, IntPredicate selected) {
-        assertThat(hits.queries()).as(what).isEqualTo(queries.length / dimension);
+        check(
+                what,
+                hits,
+                queries,
+                IntStream.range(0, queries.length / dimension)
+                        .mapToObj(query -> ranking(queries, query, hits.k(), count, selected))
+                        .toArray(int[][]::new));
+    }
+
+    /**
+     * Fails unless results are these.
+     *
+     * @param what for the message
+     * @param hits what was found
+     * @param queries [Q, D]
+     * @param rankings [Q][at most k], best first
+     */
+    public void check(String what, Hits hits, float[] queries, int[][] rankings) {
+        assertThat(hits.queries()).as(what).isEqualTo(rankings.length);
         for (int query = 0; query < hits.queries(); query++) {
-            int[] ranking = ranking(queries, query, hits.k(), count, selected);
+            int[] ranking = rankings[query];
             long[] expectedIds = new long[hits.k()];
             float[] expectedScores = new float[hits.k()];
             Arrays.fill(expectedIds, -1);

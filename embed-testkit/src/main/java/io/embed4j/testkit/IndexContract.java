@@ -62,7 +62,8 @@ public abstract class IndexContract {
                 .flatMap(dimension -> STORAGES.stream().map(storage -> Arguments.of(dimension, storage)));
     }
 
-    private static float[] unitVectors(Random random, int count, int dimension) {
+    /** [count, dimension], in random directions. */
+    protected static float[] unitVectors(Random random, int count, int dimension) {
         float[] values = new float[count * dimension];
         for (int v = 0; v < count; v++) {
             double square = 0;
