@@ -3,14 +3,18 @@ package io.embed4j.bench.gpu;
 
 import com.google.gson.GsonBuilder;
 import io.embed4j.DeviceInfo;
+import io.embed4j.bench.index.Growth;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.function.Predicate;
 
 /**
@@ -36,6 +40,7 @@ record GpuReport(DeviceInfo device, String date, String commit, double seconds, 
     private static final String FLOOR_LOAD = FLOOR_LENGTH + " tokens";
     private static final double TERA = 1e12;
     private static final double MILLIS = 1e3;
+    private static final int SIZES_OF_A_SLOPE = 3;
 
     /** Writes all three files. */
     void write(Path directory) throws IOException {
@@ -166,8 +171,32 @@ record GpuReport(DeviceInfo device, String date, String commit, double seconds, 
                             .orElse(""),
                     row.engine().equals(Row.EMBED4J)
                             ? floor.map(search::verdict).orElse("")
+                                    + ratio.map(search::verdictOnTorch).orElse("")
                             : ""));
         }
+        growth(text, searches);
+    }
+
+    /** How time grows with the rows, all else being equal. */
+    private static void growth(StringBuilder text, List<Row> searches) {
+        Map<String, Map<Long, Double>> byLoad = new LinkedHashMap<>();
+        for (Row row : searches) {
+            Search search = Search.of(row);
+            String load = row.engine() + " " + row.dtype() + ", D = " + search.dimension() + ", Q = " + search.queries()
+                    + ", k = " + search.k();
+            byLoad.computeIfAbsent(load, absent -> new TreeMap<>()).put(search.rows(), row.value());
+        }
+        text.append('\n');
+        byLoad.forEach((load, times) -> {
+            if (times.size() >= SIZES_OF_A_SLOPE) {
+                text.append(String.format(
+                        Locale.ROOT,
+                        "- %s: log-log slope in N %.2f over %s rows%n",
+                        load,
+                        Growth.slope(times),
+                        times.keySet()));
+            }
+        });
     }
 
     /** What the device itself did in this run, in tera. */

@@ -17,7 +17,8 @@ import java.util.stream.IntStream;
 
 /**
  * Exact top-k of embed4j on unit vectors of random direction, stored in fp16: queries on the host to results on the host.
- * What does not fit into the device's memory is left out.
+ * What does not fit into the device's memory is left out. While an index fills up, a search of one query and one of many tell how
+ * time grows with the rows.
  */
 final class MeasureTopK {
     private static final int[][] SIZES = {{1_000_000, 384}, {10_000_000, 384}, {10_000_000, 1024}};
@@ -25,6 +26,11 @@ final class MeasureTopK {
     private static final long SMALL_DEVICE_BYTES = 8L << 30;
     private static final int ROWS_TOGETHER = 50_000;
     private static final int RUNS = 5;
+    private static final int MANY_QUERIES = 1024;
+
+    /** An eighth, a quarter, a half and all rows are searched. */
+    private static final int FIRST_PART = 8;
+
     private static final double MILLIS = 1e3;
 
     private MeasureTopK() {}
@@ -64,22 +70,34 @@ final class MeasureTopK {
             return;
         }
         try (IndexShard shard = device.index(spec)) {
-            for (int first = 0; first < count; first += ROWS_TOGETHER) {
-                shard.add(unitVectors(Math.min(ROWS_TOGETHER, count - first), dimension, first));
+            int together = Math.min(ROWS_TOGETHER, count / FIRST_PART);
+            for (int first = 0; first < count; first += together) {
+                shard.add(unitVectors(Math.min(together, count - first), dimension, first));
+                for (int part = 2; part <= FIRST_PART; part *= 2) {
+                    if (shard.rows() == count / part) {
+                        measure(shard, 1, 10, stopwatch, file);
+                        measure(shard, MANY_QUERIES, 10, stopwatch, file);
+                    }
+                }
             }
-            RowSelection everything = RowSelection.first(count);
-            for (int queries : new int[] {1, 32, 1024}) {
-                FloatBuffer asked = unitVectors(queries, dimension, -queries);
+            for (int queries : new int[] {1, 32, MANY_QUERIES}) {
                 for (int k : new int[] {10, 100}) {
-                    double seconds =
-                            stopwatch.medianSeconds(() -> shard.search(asked.duplicate(), k, everything), RUNS, 1);
-                    String load = count + " x " + dimension + ", Q = " + queries + ", k = " + k;
-                    Row row = new Row(Row.EMBED4J, Row.TOP_K, load, "ms", MILLIS * seconds, null, "fp16", 0);
-                    row.append(file);
-                    System.out.println(row);
+                    measure(shard, queries, k, stopwatch, file);
                 }
             }
         }
+    }
+
+    private static void measure(IndexShard shard, int queries, int k, Stopwatch stopwatch, Path file)
+            throws IOException {
+        int dimension = shard.spec().dimension();
+        FloatBuffer asked = unitVectors(queries, dimension, -queries);
+        RowSelection everything = RowSelection.first(shard.rows());
+        double seconds = stopwatch.medianSeconds(() -> shard.search(asked.duplicate(), k, everything), RUNS, 1);
+        String load = shard.rows() + " x " + dimension + ", Q = " + queries + ", k = " + k;
+        Row row = new Row(Row.EMBED4J, Row.TOP_K, load, "ms", MILLIS * seconds, null, "fp16", 0);
+        row.append(file);
+        System.out.println(row);
     }
 
     /** [count, dimension]; coordinates are uniform, which is random enough to time by. */

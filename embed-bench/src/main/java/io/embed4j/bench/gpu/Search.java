@@ -10,15 +10,17 @@ import java.util.regex.Pattern;
  * @param rows N
  * @param dimension D
  * @param queries Q
+ * @param k results per query
  * @param bytes of each number as stored
  */
-record Search(long rows, int dimension, int queries, int bytes) {
-    private static final Pattern LOAD = Pattern.compile("(\\d+) x (\\d+), Q = (\\d+), k = \\d+");
+record Search(long rows, int dimension, int queries, int k, int bytes) {
+    private static final Pattern LOAD = Pattern.compile("(\\d+) x (\\d+), Q = (\\d+), k = (\\d+)");
 
     /** The size that gates were set for. */
     private static final long GATED_ROWS = 10_000_000;
 
     private static final int GATED_DIMENSION = 384;
+    private static final int MANY_QUERIES = 1024;
 
     static Search of(Row row) {
         Matcher load = LOAD.matcher(row.load());
@@ -29,6 +31,7 @@ record Search(long rows, int dimension, int queries, int bytes) {
                 Long.parseLong(load.group(1)),
                 Integer.parseInt(load.group(2)),
                 Integer.parseInt(load.group(3)),
+                Integer.parseInt(load.group(4)),
                 "fp32".equals(row.dtype()) ? Float.BYTES : Short.BYTES);
     }
 
@@ -45,10 +48,19 @@ record Search(long rows, int dimension, int queries, int bytes) {
 
     /** How a number of floors stands to what was set for an H200. */
     String verdict(double floors) {
-        if (rows != GATED_ROWS || dimension != GATED_DIMENSION || (queries != 1 && queries != 1024)) {
+        if (!isGated() || (queries != 1 && queries != MANY_QUERIES)) {
             return "";
         }
         double gate = queries == 1 ? 1.2 : 1.6;
         return new Shape.Target(gate, gate, false).verdict(floors);
+    }
+
+    /** How a number of times torch stands to what was set. */
+    String verdictOnTorch(double times) {
+        return isGated() && queries == MANY_QUERIES ? "; torch: " + new Shape.Target(2, 2, true).verdict(times) : "";
+    }
+
+    private boolean isGated() {
+        return rows == GATED_ROWS && dimension == GATED_DIMENSION;
     }
 }

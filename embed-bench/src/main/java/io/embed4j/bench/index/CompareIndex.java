@@ -16,6 +16,8 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -25,9 +27,10 @@ import java.util.Random;
 import java.util.Set;
 
 /**
- * Top-k on the CPU beside FAISS IndexFlatIP and Lucene's dot products: the same vectors, the same cores, one search after the
- * other, engines taking turns. Prints a table of medians, and the floor: the time that reading the rows once takes at the pace
- * of a large copy, measured in the same run.
+ * Top-k on the CPU beside FAISS IndexFlatIP, and Lucene's and JVector's dot products: the same vectors, the same cores, one search
+ * after the other, engines taking turns. Prints a table of medians, and the bandwidth floor: the time that reading the fp32 rows
+ * once takes at the pace of a large copy, measured in the same run. Then how time grows with the rows: searches of an eighth, a
+ * quarter, a half and all of them, and the slope of the logarithms.
  *
  * <p>Run it with {@code embed-bench/compare-index [rows [dimension [rounds]]]}; by default 1000000 x 384, 5 rounds.
  */
@@ -37,6 +40,10 @@ public final class CompareIndex {
     private static final int[] QUERIES = {1, 32, MAX_QUERIES};
     private static final int[] RESULTS = {10, 100};
     private static final int COPY_BYTES = 1 << 28;
+    private static final String OURS = "embed4j fp32";
+
+    /** Dot products of single vectors take minutes for more; then the rival is FAISS, which multiplies matrices. */
+    private static final int MAX_QUERIES_OF_DOT_PRODUCTS = 32;
 
     private CompareIndex() {}
 
@@ -93,6 +100,7 @@ public final class CompareIndex {
             write(rowFile, rows, dimension, 1);
             write(queryFile, MAX_QUERIES, dimension, 2);
             run(commands(root, rowFile, queryFile), rows, dimension, rounds);
+            grow(rowFile, queryFile, rows, rounds);
         } finally {
             Files.deleteIfExists(rowFile);
             Files.deleteIfExists(queryFile);
@@ -101,50 +109,68 @@ public final class CompareIndex {
     }
 
     private static Map<String, List<String>> commands(Path root, Path rowFile, Path queryFile) throws IOException {
-        String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
-        String rowName = rowFile.toString();
-        String queryName = queryFile.toString();
         Map<String, List<String>> commands = new LinkedHashMap<>();
         for (String storage : new String[] {"fp32", "fp16", "bf16"}) {
-            commands.put(
-                    "embed4j " + storage,
-                    List.of(
-                            java,
-                            "-XX:MaxDirectMemorySize=16g",
-                            "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-                            "-cp",
-                            System.getProperty("java.class.path"),
-                            IndexWorker.class.getName(),
-                            rowName,
-                            queryName,
-                            storage));
+            commands.put("embed4j " + storage, ours(rowFile, queryFile, storage, Integer.MAX_VALUE));
         }
         Path rivals = root.resolve("embed-bench/rivals");
         String python = System.getenv("EMBED_BENCH_PYTHON");
         if (python != null) {
-            commands.put(
-                    "FAISS", List.of(python, rivals.resolve("faiss_rival.py").toString(), rowName, queryName));
+            String script = rivals.resolve("faiss_rival.py").toString();
+            commands.put("FAISS", List.of(python, script, rowFile.toString(), queryFile.toString()));
         } else {
             System.err.println("Without FAISS: EMBED_BENCH_PYTHON names no Python with faiss-cpu.");
         }
-        Path lucene = root.resolve("embed-bench/rival-lucene/target/class-path.txt");
-        if (Files.exists(lucene)) {
+        String home = System.getenv().getOrDefault("EMBED_BENCH_RIVAL_JAVA", System.getProperty("java.home"));
+        String version = javaVersion(Path.of(home, "release"));
+        if (Integer.parseInt(version.replaceAll("\\..*", "")) < 21) {
+            System.err.println("Without Lucene and JVector: they want Java 21, and EMBED_BENCH_RIVAL_JAVA names none.");
+            return commands;
+        }
+        String classPath = Files.readString(root.resolve("embed-bench/rival-search/target/class-path.txt"));
+        for (String engine : new String[] {"Lucene", "JVector"}) {
             commands.put(
-                    "Lucene",
+                    engine + " on Java " + version,
                     List.of(
-                            java,
-                            "-Xmx12g",
+                            Path.of(home, "bin", "java").toString(),
+                            "-Xmx6g",
                             "--add-modules",
                             "jdk.incubator.vector",
+                            "--enable-native-access=ALL-UNNAMED",
                             "-cp",
-                            Files.readString(lucene).strip(),
-                            rivals.resolve("LuceneRival.java").toString(),
-                            rowName,
-                            queryName));
-        } else {
-            System.err.println("Without Lucene: " + lucene + " is missing.");
+                            classPath.strip(),
+                            rivals.resolve("SearchRival.java").toString(),
+                            engine.toLowerCase(Locale.ROOT),
+                            rowFile.toString(),
+                            queryFile.toString()));
         }
         return commands;
+    }
+
+    /** Of the JDK that a file {@code release} belongs to; 0 if it says nothing. */
+    private static String javaVersion(Path release) throws IOException {
+        if (!Files.exists(release)) {
+            return "0";
+        }
+        return Files.readAllLines(release).stream()
+                .filter(line -> line.startsWith("JAVA_VERSION="))
+                .map(line -> line.replaceAll("[^\\d.]", ""))
+                .findFirst()
+                .orElse("0");
+    }
+
+    private static List<String> ours(Path rowFile, Path queryFile, String storage, int rows) {
+        return List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-XX:MaxDirectMemorySize=16g",
+                "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+                "-cp",
+                System.getProperty("java.class.path"),
+                IndexWorker.class.getName(),
+                rowFile.toString(),
+                queryFile.toString(),
+                storage,
+                Integer.toString(rows));
     }
 
     private static void run(Map<String, List<String>> commands, int rows, int dimension, int rounds)
@@ -165,8 +191,9 @@ public final class CompareIndex {
                     System.getProperty("java.version"),
                     rounds,
                     copied / 1e9);
-            System.out.println("| Q | k | floor fp32 | " + String.join(" | ", workers.keySet()) + " |");
-            System.out.println("|---:|---:|---:|" + "---|".repeat(workers.size()));
+            System.out.println(
+                    "| Q | k | bandwidth floor | " + String.join(" | ", workers.keySet()) + " | fp32 is faster by |");
+            System.out.println("|---:|---:|---:|" + "---|".repeat(workers.size()) + "---|");
             for (int queries : QUERIES) {
                 for (int k : RESULTS) {
                     compare(workers, queries, k, rounds, (double) rows * dimension * Float.BYTES / copied);
@@ -181,31 +208,23 @@ public final class CompareIndex {
 
     private static void compare(Map<String, Worker> workers, int queries, int k, int rounds, double floorSeconds)
             throws IOException {
-        Map<String, List<Double>> seconds = new LinkedHashMap<>();
         Map<String, Set<String>> found = new LinkedHashMap<>();
-        for (int round = -1; round < rounds; round++) { // the first is to warm up
-            for (Map.Entry<String, Worker> worker : workers.entrySet()) {
-                String[] answer = worker.getValue().ask(queries, k);
-                found.put(worker.getKey(), new HashSet<>(Arrays.asList(answer).subList(1, answer.length)));
-                if (round >= 0) {
-                    seconds.computeIfAbsent(worker.getKey(), name -> new ArrayList<>())
-                            .add(Double.parseDouble(answer[0]));
-                }
-            }
-        }
+        Map<String, double[]> millis = take(workers, queries, k, rounds, found);
         StringBuilder line =
                 new StringBuilder(String.format(Locale.ROOT, "| %d | %d | %.1f |", queries, k, 1000 * floorSeconds));
-        for (List<Double> times : seconds.values()) {
-            double[] sorted =
-                    times.stream().mapToDouble(time -> 1000 * time).sorted().toArray();
-            line.append(String.format(
-                    Locale.ROOT,
-                    " %.1f (%.1f to %.1f) |",
-                    sorted[sorted.length / 2],
-                    sorted[0],
-                    sorted[sorted.length - 1]));
+        for (String name : workers.keySet()) {
+            double[] sorted = millis.get(name);
+            line.append(
+                    sorted == null
+                            ? " - |"
+                            : String.format(
+                                    Locale.ROOT,
+                                    " %.1f (%.1f to %.1f) |",
+                                    median(sorted),
+                                    sorted[0],
+                                    sorted[sorted.length - 1]));
         }
-        System.out.println(line);
+        System.out.println(line.append(advantage(millis)));
         Set<String> first = found.values().iterator().next();
         found.forEach((name, rows) -> {
             Set<String> common = new HashSet<>(rows);
@@ -215,6 +234,72 @@ public final class CompareIndex {
                         + " nearest rows of query " + (queries - 1) + ".");
             }
         });
+    }
+
+    /** Times of searches, ascending, engines taking turns; the first round is to warm up. */
+    private static Map<String, double[]> take(
+            Map<String, Worker> workers, int queries, int k, int rounds, Map<String, Set<String>> found)
+            throws IOException {
+        Map<String, List<Double>> millis = new LinkedHashMap<>();
+        for (int round = -1; round < rounds; round++) {
+            for (Map.Entry<String, Worker> worker : workers.entrySet()) {
+                String name = worker.getKey();
+                if (queries > MAX_QUERIES_OF_DOT_PRODUCTS && name.contains(" on Java ")) {
+                    continue;
+                }
+                String[] answer = worker.getValue().ask(queries, k);
+                found.put(name, new HashSet<>(Arrays.asList(answer).subList(1, answer.length)));
+                if (round >= 0) {
+                    millis.computeIfAbsent(name, absent -> new ArrayList<>()).add(1000 * Double.parseDouble(answer[0]));
+                }
+            }
+        }
+        Map<String, double[]> sorted = new LinkedHashMap<>();
+        millis.forEach((name, times) -> sorted.put(
+                name, times.stream().mapToDouble(Double::doubleValue).sorted().toArray()));
+        return sorted;
+    }
+
+    private static double median(double[] sorted) {
+        return sorted[sorted.length / 2];
+    }
+
+    /** How embed4j stands to the fastest of the others. */
+    private static String advantage(Map<String, double[]> millis) {
+        double ours = median(millis.getOrDefault(OURS, new double[] {Double.NaN}));
+        return millis.entrySet().stream()
+                .filter(entry -> !entry.getKey().startsWith("embed4j"))
+                .min(Comparator.comparingDouble(entry -> median(entry.getValue())))
+                .map(entry ->
+                        String.format(Locale.ROOT, " %.2f than %s |", median(entry.getValue()) / ours, entry.getKey()))
+                .orElse(" |");
+    }
+
+    // ---- growth ----
+
+    private static void grow(Path rowFile, Path queryFile, int rows, int rounds) throws IOException {
+        Map<String, Worker> workers = new LinkedHashMap<>();
+        int[] sizes = {rows / 8, rows / 4, rows / 2, rows};
+        try {
+            for (int size : sizes) {
+                workers.put(Integer.toString(size), new Worker(ours(rowFile, queryFile, "fp32", size)));
+            }
+            System.out.println("\nembed4j fp32 by rows, k = 10\n");
+            System.out.println("| Q | " + String.join(" | ", workers.keySet()) + " | log-log slope |");
+            System.out.println("|---:|" + "---|".repeat(sizes.length) + "---|");
+            for (int queries : QUERIES) {
+                Map<String, double[]> millis = take(workers, queries, 10, Math.max(rounds, 5), new HashMap<>());
+                StringBuilder line = new StringBuilder("| " + queries + " |");
+                Map<Integer, Double> medians = new LinkedHashMap<>();
+                millis.forEach((size, sorted) -> medians.put(Integer.valueOf(size), median(sorted)));
+                medians.values().forEach(median -> line.append(String.format(Locale.ROOT, " %.1f |", median)));
+                System.out.println(line.append(String.format(Locale.ROOT, " %.3f |", Growth.slope(medians))));
+            }
+        } finally {
+            for (Worker worker : workers.values()) {
+                worker.close();
+            }
+        }
     }
 
     /** How fast memory can be read, by a large copy that reads and writes on all cores; half of its traffic is reading. */

@@ -25,14 +25,14 @@ final class IndexWorker {
     /**
      * Answers until its input ends.
      *
-     * @param args .npy of rows, .npy of queries, storage
+     * @param args .npy of rows, .npy of queries, storage, most rows
      */
     public static void main(String[] args) throws IOException {
         try (VectorIndex index =
                         VectorIndex.builder().storage(Precision.parse(args[2])).build(dimension(args[0]));
                 VectorRows rows = VectorRows.open(Path.of(args[0]));
                 BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))) {
-            index.add(rows);
+            index.add(first(Integer.parseInt(args[3]), rows));
             float[] queries = queries(args[1], index.dimension());
             System.out.println("ready");
             for (String line = lines.readLine(); line != null; line = lines.readLine()) {
@@ -51,6 +51,26 @@ final class IndexWorker {
                 System.out.println(answer);
             }
         }
+    }
+
+    private static VectorRows first(int most, VectorRows rows) {
+        int[] left = {most};
+        return new VectorRows() {
+            @Override
+            public int dimension() {
+                return rows.dimension();
+            }
+
+            @Override
+            public int read(FloatBuffer out) {
+                long numbers = Math.min(out.remaining(), (long) left[0] * rows.dimension());
+                FloatBuffer part = out.slice(out.position(), (int) numbers);
+                int count = rows.read(part);
+                out.position(out.position() + part.position());
+                left[0] -= count;
+                return count;
+            }
+        };
     }
 
     private static int dimension(String file) {

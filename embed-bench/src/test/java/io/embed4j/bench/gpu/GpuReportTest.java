@@ -73,7 +73,30 @@ class GpuReportTest {
                 .markdown();
         assertThat(text)
                 .contains("| " + load + " | 2.112 | 2.00 | 1.10 | gate 1.2, goal 1.2: goal reached |")
-                .contains("| " + many + " | 19.66 |  | 2.00 | gate 1.6, goal 1.6: gate missed |");
+                .contains("| " + many + " | 19.66 |  | 2.00 | gate 1.6, goal 1.6: gate missed |")
+                .doesNotContain("slope");
+    }
+
+    @Test
+    void searchesOfManyQueriesAreHeldAgainstTwiceTorch() {
+        String many = "10000000 x 384, Q = 1024, k = 100";
+        String text = report(
+                        new Row("embed4j", "top-k", many, "ms", 20, null, "fp16", 0),
+                        new Row("torch matmul + topk", "top-k", many, "ms", 39, null, "fp16", 0))
+                .markdown();
+        assertThat(text).contains("| 20.00 | 1.95 |  | ; torch: gate 2, goal 2: gate missed |");
+    }
+
+    @Test
+    void timeGrowsWithTheRows() {
+        Row[] rows = new Row[4];
+        for (int i = 0; i < 4; i++) {
+            long size = 1_250_000L << i;
+            rows[i] = new Row("embed4j", "top-k", size + " x 384, Q = 1, k = 10", "ms", size * 1e-6, null, "fp16", 0);
+        }
+        assertThat(report(rows).markdown())
+                .contains("- embed4j fp16, D = 384, Q = 1, k = 10: log-log slope in N 1.00 over"
+                        + " [1250000, 2500000, 5000000, 10000000] rows");
     }
 
     @Test
