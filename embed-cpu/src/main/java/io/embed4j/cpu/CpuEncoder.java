@@ -279,7 +279,6 @@ final class CpuEncoder implements Encoder {
         int longest = batch.longestRow();
         Map<String, Tensor> inputs = new HashMap<>();
         inputs.put(EncoderGraph.TOKEN_IDS, new Tensor(ints(batch.tokenIds()), tokens));
-        inputs.put(EncoderGraph.ROW_LENGTHS, new Tensor(rowLengths(batch), batch.rows()));
         Optional<RotarySpec> byBatch = RotaryAngles.byBatch(spec);
         if (byBatch.isPresent()) {
             RotaryAngles angles = RotaryAngles.ofBatch(byBatch.get(), batch);
@@ -299,38 +298,29 @@ final class CpuEncoder implements Encoder {
             inputs.put(EncoderGraph.DISTANCES, new Tensor(distances(longest), longest, longest));
         }
         if (rows == Rows.ANY) {
-            putPadding(batch, inputs);
+            putGroups(batch, inputs);
         }
         return inputs;
     }
 
-    private static IntBuffer rowLengths(PackedBatch batch) {
-        IntBuffer lengths = ints(batch.rows());
-        for (int row = 0; row < batch.rows(); row++) {
-            lengths.put(row, batch.length(row));
-        }
-        return lengths;
-    }
-
-    /** Which token stands where once rows are padded to the longest, and back. */
-    private static void putPadding(PackedBatch batch, Map<String, Tensor> inputs) {
-        int rows = batch.rows();
-        int tokens = batch.tokens();
-        int longest = batch.longestRow();
-        IntBuffer padIndex = ints(rows * longest);
-        IntBuffer unpadIndex = ints(tokens);
-        for (int row = 0; row < rows; row++) {
-            int first = batch.cuSeqLens()[row];
-            int length = batch.length(row);
-            for (int i = 0; i < longest; i++) {
-                padIndex.put(row * longest + i, first + Math.min(i, length - 1));
+    /** Neighbouring rows of equal length go through attention together. */
+    private static void putGroups(PackedBatch batch, Map<String, Tensor> inputs) {
+        int groups = 0;
+        IntBuffer starts = ints(batch.rows());
+        IntBuffer ends = ints(batch.rows());
+        IntBuffer shapes = ints(3 * batch.rows());
+        for (int row = 0; row < batch.rows(); groups++) {
+            int first = row;
+            while (row < batch.rows() && batch.length(row) == batch.length(first)) {
+                row++;
             }
-            for (int i = 0; i < length; i++) {
-                unpadIndex.put(first + i, row * longest + i);
-            }
+            starts.put(batch.cuSeqLens()[first]);
+            ends.put(batch.cuSeqLens()[row]);
+            shapes.put(row - first).put(batch.length(first)).put(-1);
         }
-        inputs.put(EncoderGraph.PAD_INDEX, new Tensor(padIndex, rows, longest));
-        inputs.put(EncoderGraph.UNPAD_INDEX, new Tensor(unpadIndex, tokens));
+        inputs.put(EncoderGraph.GROUP_STARTS, new Tensor(starts.flip(), groups, 1));
+        inputs.put(EncoderGraph.GROUP_ENDS, new Tensor(ends.flip(), groups, 1));
+        inputs.put(EncoderGraph.GROUP_SHAPES, new Tensor(shapes.flip(), groups, 3));
     }
 
     /** Key minus query for each pair of places, moved up so that the smallest is 0. */

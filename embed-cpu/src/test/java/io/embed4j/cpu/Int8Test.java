@@ -95,6 +95,14 @@ class Int8Test {
             for (int i = 0; i < order.size(); i++) {
                 assertThat(shuffled.vector(i)).isEqualTo(together.vector(order.get(i)));
             }
+            // Texts of equal length go through attention in one group.
+            Embeddings twice = embedder.embed(order.stream()
+                    .flatMap(row -> Stream.of(row, row))
+                    .map(fixture.texts()::get)
+                    .toList());
+            for (int i = 0; i < twice.size(); i++) {
+                assertThat(twice.vector(i)).isEqualTo(together.vector(order.get(i / 2)));
+            }
         }
     }
 

@@ -58,6 +58,7 @@ public final class OnnxFields {
         public static final int FLOAT = 2;
         public static final int INT = 3;
         public static final int STRING = 4;
+        public static final int GRAPH = 6;
         public static final int INTS = 8;
         public static final int TYPE = 20;
     }
@@ -89,6 +90,10 @@ public final class OnnxFields {
         public static final int NAME = 1;
         public static final int TYPE = 2;
         public static final int TENSOR_TYPE = 1;
+        public static final int SEQUENCE_TYPE = 4;
+        /** Of a sequence's type: the type of its elements. */
+        public static final int ELEMENTS = 1;
+
         public static final int ELEMENT_TYPE = 1;
         public static final int SHAPE = 2;
         public static final int DIMENSION = 1;

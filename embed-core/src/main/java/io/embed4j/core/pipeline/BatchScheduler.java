@@ -16,6 +16,7 @@ import io.embed4j.spi.VectorBlock;
 import java.nio.FloatBuffer;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.Deque;
 import java.util.Iterator;
 import java.util.LinkedHashSet;
@@ -55,6 +56,10 @@ final class BatchScheduler implements AutoCloseable {
     private record Row(EncodeJob job, int row) {
         TokenizedText text() {
             return job.text(row);
+        }
+
+        int length() {
+            return text().length();
         }
     }
 
@@ -177,6 +182,8 @@ final class BatchScheduler implements AutoCloseable {
             }
         }
         jobs.add(first);
+        // Rows of equal length beside each other: the CPU's attention takes neighbours of one length together.
+        rows.sort(Comparator.comparingInt(Row::length).reversed());
         batchesUnderWay++;
         return new Batch(first.request(), rows);
     }

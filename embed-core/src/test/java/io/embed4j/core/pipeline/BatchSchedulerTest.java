@@ -64,7 +64,7 @@ class BatchSchedulerTest extends SchedulerCalls {
         Call meanAgain = submitted(scheduler, call(3, 4));
         steps.all();
         assertThat(encoder.batches().stream().map(BatchSchedulerTest::lengths))
-                .containsExactly(List.of(1), List.of(2, 4), List.of(3));
+                .containsExactly(List.of(1), List.of(4, 2), List.of(3));
         Stream.of(mean, other, meanAgain).forEach(Call::mustHaveItsVectors);
     }
 
@@ -103,14 +103,14 @@ class BatchSchedulerTest extends SchedulerCalls {
     }
 
     @Test
-    void rowsAreSortedWithinTheirCallOnly() {
+    void rowsOfMergedCallsAreSortedByLength() {
         FakeEncoder encoder = encoder(1000, 1, steps);
         BatchScheduler scheduler = scheduler(encoder);
         submitted(scheduler, call(0, 1));
         submitted(scheduler, call(1, 2, 30, 4));
         submitted(scheduler, call(2, 50, 60));
         steps.all();
-        assertThat(lengths(encoder.batches().get(1))).containsExactly(30, 4, 2, 60, 50);
+        assertThat(lengths(encoder.batches().get(1))).containsExactly(60, 50, 30, 4, 2);
     }
 
     private static List<Integer> batchTokens(FakeEncoder encoder) {

@@ -25,9 +25,8 @@ import java.util.Optional;
 /**
  * The encoder as an ONNX graph over packed tokens.
  *
- * <p>Everything runs on [T, H], without padding, but attention: its kernel wants [B, S], so queries, keys and values are
- * gathered into rows by {@link #PAD_INDEX} and the context is gathered back by {@link #UNPAD_INDEX}, unless there is but
- * one row. The kernel, ONNX Runtime's MultiHeadAttention, is told the length of each row and masks what is padding.
+ * <p>Everything runs on [T, H], without padding. Attention wants rows of one length, so it goes over groups of neighbouring
+ * rows that have one ({@link RowAttention}), unless there is but one row.
  *
  * <p>Weights are external data: regions of the model's own files, in their own layout (Gemm takes [out, in] and
  * [in, out]) and precision (a Cast that the session folds when it loads).
@@ -39,55 +38,46 @@ public final class EncoderGraph {
     public static final String TYPE_IDS = "type_ids";
     /** [T] rows of the position table, or of the angles. */
     public static final String POSITIONS = "positions";
-    /** [B, S] which token stands there; any token where there is padding. */
-    public static final String PAD_INDEX = "pad_index";
-    /** [T] place of each token in [B * S]. */
-    public static final String UNPAD_INDEX = "unpad_index";
+    /** [G, 1] first token of each group of neighbouring rows of equal length. */
+    public static final String GROUP_STARTS = "group_starts";
+    /** [G, 1] the token behind each group. */
+    public static final String GROUP_ENDS = "group_ends";
+    /** [G, 3] rows of each group, their length, and -1 for the width. */
+    public static final String GROUP_SHAPES = "group_shapes";
     /** [S, S] distance from query to key, plus the longest text, minus 1; only where attention has a bias. */
     public static final String DISTANCES = "distances";
     /** [T, R / 2] cosines of the angles of each token; only where they depend on a text's length. */
     public static final String COSINES = "cosines";
     /** [T, R / 2] sines of the angles of each token; likewise. */
     public static final String SINES = "sines";
-    /** [B] row lengths. */
-    public static final String ROW_LENGTHS = "row_lengths";
 
     /** What batches a graph takes. */
     public enum Rows {
-        /** Any number of rows, padded for attention. */
+        /** Any number of rows, in groups of equal length. */
         ANY,
-        /**
-         * One row, which needs neither {@link #PAD_INDEX} nor {@link #UNPAD_INDEX}. Its length still goes to attention: the
-         * kernel without a mask is a little faster but differs in the last bit, and a text should have the same vector
-         * alone and in a batch.
-         */
+        /** One row, which needs no groups. */
         ONE
     }
 
     /** Rows of a multiple of this many numbers all begin alike for vector instructions. */
     private static final int VECTOR_FLOATS = 4;
 
-    /** What is added to the scores of padding: the lowest float, so that their weight is exactly 0. */
-    private static final float MASKED = -Float.MAX_VALUE;
-
     private final EncoderSpec spec;
     private final GraphWeights weights;
-    private final Rows rows;
     private Linear linear;
     private final OnnxGraph graph = new OnnxGraph();
 
     private final Map<Integer, String> vectors = new HashMap<>();
     private final Map<Float, String> scalars = new HashMap<>();
-    private final ScoreBias scoreBias;
+    private final RowAttention rowAttention;
     private final Rotation rotation;
 
     private EncoderGraph(EncoderSpec spec, WeightSource source, Path folder, Rows rows) {
         this.spec = spec;
         this.weights = new GraphWeights(graph, source, folder);
-        this.rows = rows;
         this.linear = new FloatLinear(graph, source, weights);
         int longest = spec.embedding().positions().usablePositions();
-        this.scoreBias = new ScoreBias(graph, weights, longest);
+        this.rowAttention = new RowAttention(graph, rows, new ScoreBias(graph, weights, longest));
         this.rotation = new Rotation(graph, longest);
     }
 
@@ -163,11 +153,7 @@ public final class EncoderGraph {
     private void write(List<Integer> outputLayers) {
         graph.input(TOKEN_IDS, DataType.INT32, "T");
         graph.input(POSITIONS, DataType.INT32, "T");
-        graph.input(ROW_LENGTHS, DataType.INT32, "B");
-        if (rows == Rows.ANY) {
-            graph.input(PAD_INDEX, DataType.INT32, "B", "S");
-            graph.input(UNPAD_INDEX, DataType.INT32, "T");
-        }
+        rowAttention.declareInputs();
         if (spec.embedding().tokenTypes() > 0) {
             graph.input(TYPE_IDS, DataType.INT32, "T");
         }
@@ -318,31 +304,23 @@ public final class EncoderGraph {
 
     private String attention(String x, AttentionSpec attention, int index) {
         boolean bias = attention.queryKeyValueBias();
-        String query = rows(prepared(
+        String query = prepared(
                 linear(x, WeightRole.QUERY, WeightRole.QUERY_BIAS, bias, index),
                 attention,
                 attention.heads(),
                 WeightRole.QUERY_NORM_GAIN,
-                index));
-        String key = rows(forEveryHead(
-                prepared(
-                        linear(x, WeightRole.KEY, WeightRole.KEY_BIAS, bias, index),
-                        attention,
-                        attention.keyValueHeads(),
-                        WeightRole.KEY_NORM_GAIN,
-                        index),
-                attention));
-        String value = rows(forEveryHead(linear(x, WeightRole.VALUE, WeightRole.VALUE_BIAS, bias, index), attention));
-        String context = graph.nodeIn(
-                OnnxGraph.MICROSOFT,
-                "MultiHeadAttention",
-                List.of(query, key, value, "", ROW_LENGTHS, scoreBias.of(attention)),
-                Attribute.of("num_heads", attention.heads()),
-                Attribute.of("scale", (float) attention.scale()),
-                Attribute.of("mask_filter_value", MASKED));
-        String packed = packed(context, attention.projectionSize());
+                index);
+        String key = prepared(
+                linear(x, WeightRole.KEY, WeightRole.KEY_BIAS, bias, index),
+                attention,
+                attention.keyValueHeads(),
+                WeightRole.KEY_NORM_GAIN,
+                index);
+        String value = linear(x, WeightRole.VALUE, WeightRole.VALUE_BIAS, bias, index);
+        String context =
+                rowAttention.apply(query, forEveryHead(key, attention), forEveryHead(value, attention), attention);
         return linear(
-                packed, WeightRole.ATTENTION_OUTPUT, WeightRole.ATTENTION_OUTPUT_BIAS, attention.outputBias(), index);
+                context, WeightRole.ATTENTION_OUTPUT, WeightRole.ATTENTION_OUTPUT_BIAS, attention.outputBias(), index);
     }
 
     /** Queries or keys, [T, heads * h], normalized head by head and turned where the layer does that. */
@@ -377,19 +355,6 @@ public final class EncoderGraph {
     /** Tells whether the graph wants {@link #DISTANCES}. */
     public static boolean hasDistanceBias(EncoderSpec spec) {
         return spec.layers().stream().anyMatch(layer -> ScoreBias.dependsOnDistance(layer.attention()));
-    }
-
-    /** [T, A * h] to [B, S, A * h]. */
-    private String rows(String packed) {
-        return rows == Rows.ONE
-                ? graph.node("Unsqueeze", List.of(packed, graph.int64(0)))
-                : graph.node("Gather", List.of(packed, PAD_INDEX), Attribute.of("axis", 0));
-    }
-
-    /** [B, S, width] to [T, width]. */
-    private String packed(String rowsOfTokens, int width) {
-        String flat = graph.node("Reshape", List.of(rowsOfTokens, graph.int64(-1, width)));
-        return rows == Rows.ONE ? flat : graph.node("Gather", List.of(flat, UNPAD_INDEX), Attribute.of("axis", 0));
     }
 
     private String feedForward(String x, FeedForwardSpec feedForward, int index) {

@@ -31,6 +31,7 @@ public final class OnnxGraph {
     private static final int ATTRIBUTE_IS_FLOAT = 1;
     private static final int ATTRIBUTE_IS_INT = 2;
     private static final int ATTRIBUTE_IS_STRING = 3;
+    private static final int ATTRIBUTE_IS_GRAPH = 5;
     private static final int ATTRIBUTE_IS_INTS = 7;
     private static final int EXTERNAL = 1;
 
@@ -39,7 +40,32 @@ public final class OnnxGraph {
     private final List<byte[]> inputs = new ArrayList<>();
     private final List<byte[]> outputs = new ArrayList<>();
     private final Map<List<Long>, String> constants = new HashMap<>();
+    private final String prefix;
     private int values;
+    private int bodies;
+
+    /** Begins an empty graph. */
+    public OnnxGraph() {
+        this("");
+    }
+
+    /** A graph within another one: its names are of its own, for it sees the other's values. */
+    private OnnxGraph(String prefix) {
+        this.prefix = prefix;
+    }
+
+    /** Writes what is done in each step of {@link #forEach}. */
+    @FunctionalInterface
+    public interface Step {
+        /**
+         * Writes the nodes of a step, which may use values of the graph around it.
+         *
+         * @param body where the nodes go
+         * @param number int64 scalar, the step's number from 0
+         * @return name of the step's result, fp32
+         */
+        String write(OnnxGraph body, String number);
+    }
 
     /** Writes the fields of one message. */
     @FunctionalInterface
@@ -51,7 +77,7 @@ public final class OnnxGraph {
      * An attribute of a node.
      *
      * @param name its name
-     * @param value a Float, Long, String or List of Long
+     * @param value a Float, Long, String, List of Long, or a graph's bytes
      */
     public record Attribute(String name, Object value) {
         /** A whole number. */
@@ -123,9 +149,39 @@ public final class OnnxGraph {
      * @return the name of its output
      */
     public String nodeIn(String domain, String operator, List<String> in, Attribute... attributes) {
-        String out = "v" + values++;
+        String out = newValue();
         nodes.add(nodeMessage(operator, domain, in, out, attributes));
         return out;
+    }
+
+    private String newValue() {
+        return prefix + "v" + values++;
+    }
+
+    /**
+     * Adds a piece of graph that runs once for each number from 0.
+     *
+     * @param count int64 scalar, how often it runs; at least once
+     * @param step writes the piece
+     * @return the name of all results one behind the other, along their first axis
+     */
+    public String forEach(String count, Step step) {
+        OnnxGraph body = new OnnxGraph(prefix + "b" + bodies++ + "_");
+        String number = body.prefix + "number";
+        String goOn = body.prefix + "go_on";
+        String before = body.prefix + "before";
+        String after = body.node("SequenceInsert", List.of(before, step.write(body, number)));
+        String stillGoOn = body.node("Identity", List.of(goOn));
+        body.inputs.add(value(number, OnnxFields.DataType.INT64));
+        body.inputs.add(value(goOn, OnnxFields.DataType.BOOL));
+        body.inputs.add(floatSequence(before));
+        body.outputs.add(value(stillGoOn, OnnxFields.DataType.BOOL));
+        body.outputs.add(floatSequence(after));
+        String results = node(
+                "Loop",
+                List.of(count, "", node("SequenceEmpty", List.of())),
+                new Attribute("body", body.message("body")));
+        return node("ConcatFromSequence", List.of(results), Attribute.of("axis", 0));
     }
 
     /**
@@ -138,7 +194,7 @@ public final class OnnxGraph {
         return constants.computeIfAbsent(Arrays.stream(numbers).boxed().toList(), key -> {
             ByteBuffer raw = ByteBuffer.allocate(numbers.length * Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
             raw.asLongBuffer().put(numbers);
-            String name = "c" + constants.size();
+            String name = prefix + "c" + constants.size();
             return inline(name, OnnxFields.DataType.INT64, raw.array(), List.of(numbers.length));
         });
     }
@@ -206,11 +262,22 @@ public final class OnnxGraph {
 
     /** The whole model as bytes. */
     public byte[] toModel() {
-        byte[] graph = message(out -> {
+        byte[] graph = message("encoder");
+        return message(out -> {
+            out.writeInt64(OnnxFields.Model.IR_VERSION, IR_VERSION);
+            out.writeString(OnnxFields.Model.PRODUCER_NAME, "embed4j");
+            out.writeByteArray(OnnxFields.Model.GRAPH, graph);
+            out.writeByteArray(OnnxFields.Model.OPSET_IMPORT, opset("", OPSET));
+            out.writeByteArray(OnnxFields.Model.OPSET_IMPORT, opset(MICROSOFT, 1));
+        });
+    }
+
+    private byte[] message(String name) {
+        return message(out -> {
             for (byte[] node : nodes) {
                 out.writeByteArray(OnnxFields.Graph.NODE, node);
             }
-            out.writeString(OnnxFields.Graph.NAME, "encoder");
+            out.writeString(OnnxFields.Graph.NAME, name);
             for (byte[] initializer : initializers) {
                 out.writeByteArray(OnnxFields.Graph.INITIALIZER, initializer);
             }
@@ -220,13 +287,6 @@ public final class OnnxGraph {
             for (byte[] output : outputs) {
                 out.writeByteArray(OnnxFields.Graph.OUTPUT, output);
             }
-        });
-        return message(out -> {
-            out.writeInt64(OnnxFields.Model.IR_VERSION, IR_VERSION);
-            out.writeString(OnnxFields.Model.PRODUCER_NAME, "embed4j");
-            out.writeByteArray(OnnxFields.Model.GRAPH, graph);
-            out.writeByteArray(OnnxFields.Model.OPSET_IMPORT, opset("", OPSET));
-            out.writeByteArray(OnnxFields.Model.OPSET_IMPORT, opset(MICROSOFT, 1));
         });
     }
 
@@ -255,6 +315,9 @@ public final class OnnxGraph {
             } else if (attribute.value() instanceof Long number) {
                 out.writeInt64(OnnxFields.Attribute.INT, number);
                 out.writeInt32(OnnxFields.Attribute.TYPE, ATTRIBUTE_IS_INT);
+            } else if (attribute.value() instanceof byte[] graph) {
+                out.writeByteArray(OnnxFields.Attribute.GRAPH, graph);
+                out.writeInt32(OnnxFields.Attribute.TYPE, ATTRIBUTE_IS_GRAPH);
             } else if (attribute.value() instanceof List<?> numbers) {
                 for (Object number : numbers) {
                     out.writeInt64(OnnxFields.Attribute.INTS, (Long) number);
@@ -298,6 +361,20 @@ public final class OnnxGraph {
             out.writeByteArray(
                     OnnxFields.Value.TYPE,
                     message(inner -> inner.writeByteArray(OnnxFields.Value.TENSOR_TYPE, tensorType)));
+        });
+    }
+
+    /** A sequence of fp32 tensors. */
+    private static byte[] floatSequence(String name) {
+        byte[] tensor = message(out -> out.writeByteArray(
+                OnnxFields.Value.TENSOR_TYPE,
+                message(inner -> inner.writeInt32(OnnxFields.Value.ELEMENT_TYPE, OnnxFields.DataType.FLOAT))));
+        byte[] sequence = message(out -> out.writeByteArray(OnnxFields.Value.ELEMENTS, tensor));
+        return message(out -> {
+            out.writeString(OnnxFields.Value.NAME, name);
+            out.writeByteArray(
+                    OnnxFields.Value.TYPE,
+                    message(inner -> inner.writeByteArray(OnnxFields.Value.SEQUENCE_TYPE, sequence)));
         });
     }
 
