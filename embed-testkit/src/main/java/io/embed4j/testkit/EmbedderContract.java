@@ -33,7 +33,7 @@ import org.junit.jupiter.api.Test;
  * A backend's tests extend this class and say on which device they mean to run.
  */
 @SuppressWarnings("JUnitIncorrectMethodPropagation")
-public abstract class EmbedderContract extends EmbedderNumbersContract {
+public abstract class EmbedderContract extends EmbedderSearchContract {
 
     /** A precision that the device refuses. */
     protected abstract Precision refusedPrecision();

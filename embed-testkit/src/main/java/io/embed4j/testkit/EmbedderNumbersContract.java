@@ -3,7 +3,6 @@ package io.embed4j.testkit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
-import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.api.Assertions.assertAll;
 
 import io.embed4j.DeviceInfo;
@@ -11,8 +10,6 @@ import io.embed4j.EmbedOptions;
 import io.embed4j.Embedder;
 import io.embed4j.Embeddings;
 import io.embed4j.Precision;
-import io.embed4j.SimilarityFunction;
-import io.embed4j.TextRole;
 import io.embed4j.TokenEmbeddings;
 import io.embed4j.UnsupportedModelException;
 import io.embed4j.spec.PoolingMode;
@@ -22,9 +19,10 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
-import java.util.Objects;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
@@ -48,6 +46,8 @@ public abstract class EmbedderNumbersContract {
     private static final double MIN_QUANTIZED_COSINE = 0.9;
 
     private static final ParityTable TABLE = new ParityTable();
+
+    private static final Map<String, Embeddings> TOGETHER = new ConcurrentHashMap<>();
 
     /** The id of the device under test, never {@code auto}. */
     protected abstract String device();
@@ -84,6 +84,11 @@ public abstract class EmbedderNumbersContract {
         assertThat(device()).isNotEqualTo("auto");
     }
 
+    /** The vectors of a fixture's texts, embedded in one call: by the first test that asks, for an emulated device is slow. */
+    private static Embeddings together(Fixture fixture, Embedder embedder) {
+        return TOGETHER.computeIfAbsent(fixture + " " + embedder.precision(), key -> embedder.embed(fixture.texts()));
+    }
+
     /** Precisions that the device offers for speed, without a bar on them but for the embedded default. */
     protected List<Precision> quantizedPrecisions() {
         return List.of();
@@ -98,6 +103,7 @@ public abstract class EmbedderNumbersContract {
 
     @AfterAll
     static void printTheTable() {
+        TOGETHER.clear();
         TABLE.finish();
     }
 
@@ -118,7 +124,7 @@ public abstract class EmbedderNumbersContract {
             return;
         }
         try (Embedder embedder = open(fixture, precision)) {
-            Embeddings vectors = embedder.embed(fixture.texts());
+            Embeddings vectors = together(fixture, embedder);
             assertThat(vectors.dimension()).isEqualTo(fixture.dimension());
             assertThat(embedder.model().maxTokens()).isEqualTo(fixture.maxTokens());
             Bar.Worst worst = new Bar.Worst();
@@ -188,7 +194,7 @@ public abstract class EmbedderNumbersContract {
     @MethodSource("fixtures")
     void lengthsAreThoseOfTheReferenceToo(Fixture fixture) {
         try (Embedder embedder = open(fixture)) {
-            Embeddings vectors = embedder.embed(fixture.texts());
+            Embeddings vectors = together(fixture, embedder);
             Bar bar = Bar.of(fixture, embedder.precision());
             for (int row = 0; row < vectors.size(); row++) {
                 assertThat(norm(vectors.vector(row)) / norm(fixture.vectors()[row]))
@@ -203,7 +209,7 @@ public abstract class EmbedderNumbersContract {
     void oneByOneAndInAnotherOrderGiveTheSame(Fixture fixture) {
         for (Precision precision : precisions(fixture)) {
             try (Embedder embedder = open(fixture, precision)) {
-                Embeddings together = embedder.embed(fixture.texts());
+                Embeddings together = together(fixture, embedder);
                 Bar.Worst single = new Bar.Worst();
                 for (int row = 0; row < together.size(); row += step(fixture)) {
                     float[] alone = embedder.embed(fixture.texts().get(row)).vector(0);
@@ -223,7 +229,7 @@ public abstract class EmbedderNumbersContract {
     void inAnyOrderTheyAreTheSame(Fixture fixture) {
         for (Precision precision : precisions(fixture)) {
             try (Embedder embedder = open(fixture, precision)) {
-                Embeddings together = embedder.embed(fixture.texts());
+                Embeddings together = together(fixture, embedder);
                 for (int seed = 1; seed <= 5; seed++) {
                     checkOrder(fixture, embedder, together, seed);
                 }
@@ -256,7 +262,7 @@ public abstract class EmbedderNumbersContract {
     @MethodSource("fixtures")
     void tokenIdsCountsAndTruncationAreThoseOfTheReference(Fixture fixture) {
         try (Embedder embedder = open(fixture)) {
-            Embeddings vectors = embedder.embed(fixture.texts());
+            Embeddings vectors = together(fixture, embedder);
             List<TokenEmbeddings> tokens = embedder.embedTokens(fixture.texts());
             for (int row = 0; row < vectors.size(); row++) {
                 int[] ids = tokens.get(row).tokens().stream()
@@ -344,123 +350,6 @@ public abstract class EmbedderNumbersContract {
             dot += left[i] * right[i];
         }
         return dot / norm(left) / norm(right);
-    }
-
-    /** The last one does not pool the prompt's tokens. */
-    @ParameterizedTest
-    @ValueSource(
-            strings = {"bert-h48-a2", "xlm-roberta-h48-a2", "qwen3-h40-a4", "gemma3-h36-a4", "bert-lasttoken-h32-a2"})
-    void promptsAreThoseOfTheReference(String name) {
-        Fixture fixture = Fixture.load(name);
-        try (Embedder embedder = open(fixture)) {
-            Bar.Worst worst = new Bar.Worst();
-            for (Fixture.Prompted expected : fixture.prompted()) {
-                String text = fixture.texts().get(expected.text());
-                EmbedOptions byName = EmbedOptions.defaults().withPromptName(expected.promptName());
-                Embeddings vectors = embedder.embed(text, byName);
-                worst.add(Bar.unitError(vectors.vector(0), expected.vector()), "text " + expected.text());
-                String prompt =
-                        Objects.requireNonNull(embedder.model().prompts().get(expected.promptName()));
-                assertThat(embedder.embed(text, EmbedOptions.defaults().withPrompt(prompt))
-                                .vector(0))
-                        .isEqualTo(vectors.vector(0));
-            }
-            worst.mustPass(device() + " " + fixture + ", prompts", Bar.of(fixture, embedder.precision()));
-        }
-    }
-
-    /** The default prompt, prompts by role, vectors that the configuration or a call cuts. */
-    @ParameterizedTest
-    @ValueSource(strings = {"plain", "query", "document", "shorter", "shorterUnit"})
-    void whatSearchNeedsIsThatOfTheReference(String call) {
-        Fixture fixture = Fixture.load(Fixture.RETRIEVAL);
-        Fixture.Retrieval retrieval = fixture.retrieval();
-        Fixture.Encoded expected = switch (call) {
-            case "query" -> retrieval.query();
-            case "document" -> retrieval.document();
-            case "shorter" -> retrieval.shorter();
-            case "shorterUnit" -> retrieval.shorterUnit();
-            default -> retrieval.plain();
-        };
-        int dimension = expected.vectors()[0].length;
-        EmbedOptions options = switch (call) {
-            case "query" -> EmbedOptions.defaults().withRole(TextRole.QUERY);
-            case "document" -> EmbedOptions.defaults().withRole(TextRole.DOCUMENT);
-            case "shorter", "shorterUnit" -> EmbedOptions.defaults().withDimension(dimension);
-            default -> EmbedOptions.defaults();
-        };
-        for (Precision precision : precisions()) {
-            try (Embedder embedder = open(fixture, precision)) {
-                assertThat(embedder.model().prompts()).containsOnlyKeys(retrieval.promptNames());
-                assertThat(embedder.dimension()).isEqualTo(retrieval.dimension());
-                List<String> texts =
-                        retrieval.texts().stream().map(fixture.texts()::get).toList();
-                Embeddings vectors = embedder.embed(texts, options);
-                assertThat(vectors.dimension()).isEqualTo(dimension);
-                List<TokenEmbeddings> tokens = embedder.embedTokens(texts, options);
-                Bar.Worst worst = new Bar.Worst();
-                for (int row = 0; row < texts.size(); row++) {
-                    assertThat(tokens.get(row).tokens().stream()
-                                    .mapToInt(TokenEmbeddings.Token::id)
-                                    .toArray())
-                            .isEqualTo(expected.tokenIds()[row]);
-                    // An error is a share of the whole vector, of which the reference holds a part.
-                    double length = norm(expected.vectors()[row]);
-                    double whole = call.equals("shorterUnit")
-                            ? norm(retrieval.shorter().vectors()[row])
-                            : length;
-                    worst.add(whole * Bar.unitError(vectors.vector(row), expected.vectors()[row]), "text " + row);
-                    assertThat(norm(vectors.vector(row)))
-                            .as("what is cut is normalized again, unlike in the reference")
-                            .isBetween(1 - 1e-6, 1 + 1e-6);
-                    assertThat(length).isLessThan(call.equals("shorterUnit") ? 1.0001 : 0.99);
-                }
-                worst.mustPass(device() + " " + fixture + " " + precision + ", " + call, Bar.of(fixture, precision));
-            }
-        }
-    }
-
-    @Test
-    void similaritiesAreThoseOfTheReference() {
-        Fixture fixture = Fixture.load(Fixture.RETRIEVAL);
-        Fixture.Retrieval retrieval = fixture.retrieval();
-        retrieval.similarities().forEach((name, scores) -> {
-            SimilarityFunction function = SimilarityFunction.parse(name);
-            for (int i = 0; i < scores.length; i++) {
-                for (int j = 0; j < scores[i].length; j++) {
-                    assertThat(function.between(
-                                    narrow(retrieval.query().vectors()[i]),
-                                    narrow(retrieval.document().vectors()[j])))
-                            .as("%s of query %s and document %s", name, i, j)
-                            .isEqualTo(scores[i][j], within(1e-6));
-                }
-            }
-        });
-        assertThat(retrieval.similarities()).hasSameSizeAs(SimilarityFunction.values());
-        try (Embedder embedder = open(fixture)) {
-            assertThat(embedder.model().similarity()).hasToString(retrieval.similarity());
-            List<String> texts =
-                    retrieval.texts().stream().map(fixture.texts()::get).toList();
-            Embeddings queries = embedder.embed(texts, EmbedOptions.defaults().withRole(TextRole.QUERY));
-            Embeddings documents = embedder.embed(texts, EmbedOptions.defaults().withRole(TextRole.DOCUMENT));
-            double[][] scores = embedder.similarity(queries, documents);
-            double[][] cosines = Objects.requireNonNull(retrieval.similarities().get("cosine"));
-            for (int i = 0; i < scores.length; i++) {
-                for (int j = 0; j < scores[i].length; j++) {
-                    assertThat(scores[i][j])
-                            .as("distance of unit vectors from their cosine")
-                            .isEqualTo(-Math.sqrt(2 - 2 * cosines[i][j]), within(1e-4));
-                }
-            }
-        }
-    }
-
-    private static float[] narrow(double[] vector) {
-        float[] narrow = new float[vector.length];
-        for (int i = 0; i < narrow.length; i++) {
-            narrow[i] = (float) vector[i];
-        }
-        return narrow;
     }
 
     @ParameterizedTest
