@@ -144,7 +144,8 @@ final class Int8Linear implements Linear {
                 "Max", List.of(extreme("ReduceMax", even), graph.node("Neg", List.of(extreme("ReduceMin", even)))));
         String scales =
                 graph.node("Max", List.of(graph.node("Mul", List.of(largest, inverseOfLargestInput)), smallestScale));
-        String steps = graph.node("Div", List.of(even, scales));
+        // One division a row, not one a number.
+        String steps = graph.node("Mul", List.of(even, graph.node("Reciprocal", List.of(scales))));
         return new QuantizedInput(graph.node("QuantizeLinear", List.of(steps, one, zeroPoint)), scales, divisors);
     }
 
