@@ -16,7 +16,8 @@ import org.slf4j.LoggerFactory;
  *
  * <p>DJL's engine cannot start where another library has already made the JVM's one OrtEnvironment (it insists on
  * setting thread options, <a href="https://github.com/deepjavalibrary/djl/issues/3679">DJL 3679</a>). Then sessions are
- * made with ONNX Runtime's own API, behind the same {@link EncoderSession}.
+ * made with ONNX Runtime's own API, behind the same {@link EncoderSession}. So are those for the latency of one run: DJL's
+ * bookkeeping is a tenth of a millisecond a run, 4 % of a short text.
  *
  * <p>Another library's POM may have brought an older ONNX Runtime than the graph needs, so its version is checked before
  * the first session.
@@ -30,6 +31,10 @@ final class OnnxRuntime {
 
     /** The minor version of 1.x with which the graph was checked. */
     private static final int OLDEST_MINOR = 29;
+
+    /** Fusions that change a vector's last bits; a text would have others alone than in a batch. */
+    private static final String OTHER_NUMBERS =
+            "SkipLayerNormFusion;SimplifiedLayerNormFusion;LayerNormFusion;BiasGeluFusion;QuickGeluFusion;FastGeluFusion";
 
     private OnnxRuntime() {}
 
@@ -100,7 +105,7 @@ final class OnnxRuntime {
      */
     static EncoderSession open(byte[] model, Path folder, int threads) {
         return UntilTheEnd.guard(
-                Started.THROUGH_DJL
+                Started.THROUGH_DJL && threads == 1
                         ? DjlSession.open(model, options(folder, threads))
                         : DirectSession.open(Started.ENVIRONMENT, model, options(folder, threads)));
     }
@@ -136,8 +141,10 @@ final class OnnxRuntime {
             options.setInterOpNumThreads(1);
             // Threads that share a run meet many times in it, and waking up would cost more than the work between.
             options.addConfigEntry("session.intra_op.allow_spinning", threads > 1 ? "1" : "0");
-            // Basic folds constants. Beyond it Add and LayerNormalization are fused, which is slower and less exact.
-            options.setOptimizationLevel(SessionOptions.OptLevel.BASIC_OPT);
+            // Basic folds constants. What goes beyond spares short runs a few operators and makes long ones slower.
+            options.setOptimizationLevel(
+                    threads > 1 ? SessionOptions.OptLevel.ALL_OPT : SessionOptions.OptLevel.BASIC_OPT);
+            options.addConfigEntry("optimization.disable_specified_optimizers", OTHER_NUMBERS);
             // Shapes change with every batch, so memory patterns would only be collected, never used.
             options.setMemoryPatternOptimization(false);
             return options;
