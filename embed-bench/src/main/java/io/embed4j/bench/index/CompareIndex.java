@@ -236,12 +236,17 @@ public final class CompareIndex {
         });
     }
 
-    /** Times of searches, ascending, engines taking turns; the first round is to warm up. */
+    /** Rounds that do not count: short searches need more of them until compilers are done. */
+    private static int warmUps(int queries) {
+        return queries == 1 ? 10 : queries <= MAX_QUERIES_OF_DOT_PRODUCTS ? 3 : 1;
+    }
+
+    /** Times of searches, ascending, engines taking turns. */
     private static Map<String, double[]> take(
             Map<String, Worker> workers, int queries, int k, int rounds, Map<String, Set<String>> found)
             throws IOException {
         Map<String, List<Double>> millis = new LinkedHashMap<>();
-        for (int round = -1; round < rounds; round++) {
+        for (int round = -warmUps(queries); round < rounds; round++) {
             for (Map.Entry<String, Worker> worker : workers.entrySet()) {
                 String name = worker.getKey();
                 if (queries > MAX_QUERIES_OF_DOT_PRODUCTS && name.contains(" on Java ")) {
