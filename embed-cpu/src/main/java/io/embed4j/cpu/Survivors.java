@@ -35,7 +35,8 @@ final class Survivors {
         this.limit = limit;
         this.overflowed = Double.isInfinite(margin);
         this.threshold = overflowed ? Float.POSITIVE_INFINITY : Float.NEGATIVE_INFINITY;
-        int capacity = overflowed ? 0 : Math.max(1024, 2 * k);
+        // Short at first: the sooner it is full, the sooner there is a threshold, and fewer rows pass.
+        int capacity = overflowed ? 0 : Math.min(limit, Math.max(64, 4 * k));
         scores = new float[capacity];
         rows = new int[capacity];
     }
