@@ -3,13 +3,16 @@ package io.embed4j.cli;
 
 import io.embed4j.Embedder;
 import io.embed4j.Embeddings;
+import io.embed4j.HelpTopic;
 import io.embed4j.InvalidTextException;
 import io.embed4j.TextRole;
 import io.embed4j.VectorIndex;
 import io.embed4j.VectorRows;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.HashSet;
 import java.util.Iterator;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Mixin;
@@ -66,7 +69,10 @@ final class IndexedTexts {
         long startNanos = System.nanoTime();
         // Texts are read ahead: when vectors come, these are the ids of their texts and of some behind them.
         Deque<String> ids = new ArrayDeque<>();
+        Set<String> seen = new HashSet<>();
         Iterator<String> noted = new Iterator<>() {
+            private long read;
+
             @Override
             public boolean hasNext() {
                 return texts.hasNext();
@@ -75,7 +81,15 @@ final class IndexedTexts {
             @Override
             public String next() {
                 String text = texts.next();
+                if (!seen.add(texts.id())) {
+                    throw CliException.failed(
+                            HelpTopic.CANNOT_READ,
+                            texts.place(read) + ": the id " + texts.id()
+                                    + " was there before. Every text needs an id of its own.",
+                            null);
+                }
                 ids.add(texts.id());
+                read++;
                 return text;
             }
         };

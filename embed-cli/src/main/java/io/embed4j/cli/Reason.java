@@ -3,6 +3,7 @@ package io.embed4j.cli;
 
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 
@@ -16,6 +17,9 @@ final class Reason {
         }
         if (failure instanceof NoSuchFileException) {
             return "no such file";
+        }
+        if (failure instanceof FileAlreadyExistsException) {
+            return "a file of that name is there already";
         }
         if (failure instanceof FileSystemException e && e.getReason() != null) {
             return e.getReason();

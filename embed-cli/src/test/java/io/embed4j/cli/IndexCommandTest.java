@@ -228,7 +228,8 @@ class IndexCommandTest {
                 List.of("{\"id\": 1, \"text\": \"x\"}", "{\"id\": \"1\", \"text\": \"y\"}"));
         assertThat(exitCode("index", "add", "-d", "cpu", "--index", index, "-i", twice.toString()))
                 .isEqualTo(1);
-        assertThat(err.toString()).contains("The id 1 occurs twice, the second time in place 1.");
+        assertThat(err.toString())
+                .contains("twice.jsonl, line 2: the id 1 was there before. Every text needs an id of its own.");
         assertThat(run("index", "stats", "--index", index)).contains("texts       0");
     }
 
@@ -257,6 +258,11 @@ class IndexCommandTest {
         Files.writeString(Path.of(index, "model.json"), "[]");
         assertThat(exitCode(stats)).isEqualTo(1);
         assertThat(err.toString()).contains("model.json names no model.", "#index-file");
+        String file = folder.resolve("f.txt").toString();
+        assertThat(exitCode("index", "build", "-d", "cpu", "-i", file, "-o", file))
+                .isEqualTo(1);
+        assertThat(err.toString())
+                .contains("Cannot write to --output " + file + ": a file of that name is there already");
         for (String gone : List.of("none.jsonl", folder.toString())) {
             assertThat(exitCode(
                             "index",
