@@ -80,9 +80,11 @@ public final class TextIndex {
      *
      * @param ids [N], each new
      * @param texts N texts
+     * @throws IllegalArgumentException if an id is there already or numbers differ
      * @throws InvalidTextException if a text cannot be embedded; then none was added
      */
     public void add(long[] ids, List<String> texts) {
+        requireAsMany(ids.length, texts.size());
         try (VectorRows rows = embedded(texts, documentOptions)) {
             index.add(ids, rows);
         }
@@ -93,9 +95,11 @@ public final class TextIndex {
      *
      * @param ids [N], each new
      * @param texts N texts
+     * @throws IllegalArgumentException if an id is there already or numbers differ
      * @throws InvalidTextException if a text cannot be embedded; then none was added
      */
     public void add(List<String> ids, List<String> texts) {
+        requireAsMany(ids.size(), texts.size());
         try (VectorRows rows = embedded(texts, documentOptions)) {
             index.add(ids, rows);
         }
@@ -123,6 +127,12 @@ public final class TextIndex {
     public Hits search(List<String> texts, int k, @Nullable BitSet filter) {
         try (VectorRows queries = embedded(texts, queryOptions)) {
             return index.search(queries, k, filter);
+        }
+    }
+
+    private static void requireAsMany(int ids, int texts) {
+        if (ids != texts) {
+            throw new IllegalArgumentException("There are " + ids + " ids for " + texts + " texts.");
         }
     }
 

@@ -4,6 +4,7 @@ package io.embed4j.cuda;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.embed4j.EmbedException;
 import io.embed4j.EmbedOptions;
 import io.embed4j.Embedder;
 import io.embed4j.Embeddings;
@@ -17,6 +18,7 @@ import io.embed4j.VectorIndex;
 import io.embed4j.testkit.Fixture;
 import java.util.ArrayList;
 import java.util.List;
+import jcuda.driver.CUresult;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -168,6 +170,9 @@ class CudaVectorIndexTest {
                             InvalidTextException.class,
                             e -> assertThat(e.index()).isEqualTo(515));
             assertThat(index.size()).isZero();
+            assertThatThrownBy(() -> onDevice.add(new long[] {1}, List.of("one", "two")))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessage("There are 1 ids for 2 texts.");
             onDevice.add(List.of("one", "two"));
             assertThat(onDevice.search("two", 3).count(0)).isEqualTo(2);
             assertThat(onDevice.search("two", 1).id(0, 0)).isEqualTo(1);
@@ -175,6 +180,43 @@ class CudaVectorIndexTest {
             for (int round = 0; round < 8; round++) {
                 onDevice.search("two", 1);
             }
+            assertThat(emulated.usedBytes()).isEqualTo(used);
+        }
+    }
+
+    /** Whatever call fails on the way of texts, all or none are added, what is found is right, and nothing leaks. */
+    @Test
+    void failuresOfTheDeviceLeaveNothingBehind() {
+        List<String> texts = texts(12);
+        try (EmulatedDevice emulated = new EmulatedDevice()) {
+            long used = emulated.usedBytes();
+            Hits expected;
+            long calls;
+            try (Embedder embedder = embedder();
+                    VectorIndex index = index(Precision.FP16)) {
+                long start = emulated.fallibleCalls();
+                TextIndex onDevice = new TextIndex(embedder, index);
+                onDevice.add(texts);
+                expected = onDevice.search(QUERIES, 5, null);
+                calls = emulated.fallibleCalls() - start;
+            }
+            int failures = 0;
+            for (long call = 1; call <= calls; call += 1 + calls / 12) {
+                try (Embedder embedder = embedder();
+                        VectorIndex index = index(Precision.FP16)) {
+                    TextIndex onDevice = new TextIndex(embedder, index);
+                    emulated.failCall(call, CUresult.CUDA_ERROR_INVALID_VALUE);
+                    try {
+                        onDevice.add(texts);
+                        assertSame(onDevice.search(QUERIES, 5, null), expected);
+                    } catch (EmbedException e) {
+                        failures++;
+                    }
+                    emulated.heal();
+                    assertThat(index.size()).isIn(0, texts.size());
+                }
+            }
+            assertThat(failures).isGreaterThan(6);
             assertThat(emulated.usedBytes()).isEqualTo(used);
         }
     }

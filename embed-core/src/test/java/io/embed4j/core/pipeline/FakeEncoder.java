@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -34,6 +35,9 @@ final class FakeEncoder implements Encoder {
     private final AtomicInteger underWay = new AtomicInteger();
     private final AtomicInteger mostUnderWay = new AtomicInteger();
     private final AtomicInteger openBlocks = new AtomicInteger();
+    private final AtomicInteger openRooms = new AtomicInteger();
+    private final AtomicInteger writtenBehindClosedDoors = new AtomicInteger();
+    private volatile int mostRooms;
     private volatile Function<PackedBatch, @Nullable Throwable> failure = batch -> null;
     private volatile boolean closed;
 
@@ -47,6 +51,30 @@ final class FakeEncoder implements Encoder {
     FakeEncoder failing(Function<PackedBatch, @Nullable Throwable> failure) {
         this.failure = failure;
         return this;
+    }
+
+    /** Makes rooms, so many at a time. */
+    FakeEncoder withRooms(int mostRooms) {
+        this.mostRooms = mostRooms;
+        return this;
+    }
+
+    /** Rooms that are not closed. */
+    int openRooms() {
+        return openRooms.get();
+    }
+
+    /** Vectors that went to a room that was closed. */
+    int writtenBehindClosedDoors() {
+        return writtenBehindClosedDoors.get();
+    }
+
+    @Override
+    public Optional<VectorBlock> room(int rows, int dimension) {
+        if (openRooms.get() >= mostRooms) {
+            return Optional.empty();
+        }
+        return Optional.of(new Block(new float[rows][dimension], openRooms));
     }
 
     /** All batches so far, in the order of submission. */
@@ -85,6 +113,15 @@ final class FakeEncoder implements Encoder {
 
     @Override
     public Submission submit(PackedBatch batch, OutputRequest request) {
+        return submitTo(batch, request, List.of());
+    }
+
+    @Override
+    public Submission submit(PackedBatch batch, OutputRequest.Pooled request, List<Placement> placements) {
+        return submitTo(batch, request, placements);
+    }
+
+    private Submission submitTo(PackedBatch batch, OutputRequest request, List<Placement> placements) {
         if (!limits.admits(batch.rows(), batch.tokens(), batch.longestRow())) {
             throw new IllegalArgumentException("beyond the limits: " + batch.rows() + " rows, " + batch.tokens()
                     + " tokens, longest " + batch.longestRow());
@@ -97,12 +134,22 @@ final class FakeEncoder implements Encoder {
             Throwable problem = failure.apply(batch);
             underWay.decrementAndGet();
             if (problem == null) {
-                result.complete(new Block(encode(batch, request)));
+                float[][] vectors = encode(batch, request);
+                placements.forEach(placement -> place(vectors, placement));
+                result.complete(new Block(vectors, openBlocks));
             } else {
                 result.completeExceptionally(problem);
             }
         });
         return () -> result;
+    }
+
+    private void place(float[][] vectors, Placement placement) {
+        Block room = (Block) placement.room();
+        if (!room.open.get()) {
+            writtenBehindClosedDoors.incrementAndGet();
+        }
+        System.arraycopy(vectors, placement.batchRow(), room.vectors, placement.roomRow(), placement.rows());
     }
 
     private float[][] encode(PackedBatch batch, OutputRequest request) {
@@ -161,13 +208,15 @@ final class FakeEncoder implements Encoder {
         closed = true;
     }
 
-    private final class Block implements VectorBlock {
+    private static final class Block implements VectorBlock {
         private final float[][] vectors;
+        private final AtomicInteger howManyAreOpen;
         private final AtomicBoolean open = new AtomicBoolean(true);
 
-        Block(float[][] vectors) {
+        Block(float[][] vectors, AtomicInteger howManyAreOpen) {
             this.vectors = vectors;
-            openBlocks.incrementAndGet();
+            this.howManyAreOpen = howManyAreOpen;
+            howManyAreOpen.incrementAndGet();
         }
 
         @Override
@@ -200,7 +249,7 @@ final class FakeEncoder implements Encoder {
         @Override
         public void close() {
             if (open.compareAndSet(true, false)) {
-                openBlocks.decrementAndGet();
+                howManyAreOpen.decrementAndGet();
             }
         }
     }
