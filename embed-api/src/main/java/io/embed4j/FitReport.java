@@ -111,8 +111,8 @@ public record FitReport(
      *
      * @param largestTokenBudget largest maxBatchTokens that fits; 0 if none does
      * @param longestText longest text in tokens that fits: the model's own maximum, or less; 0 if none does
-     * @param indexRows vectors of the model's dimension that an index beside the model would hold, by storage; empty if the
-     *     model does not fit
+     * @param indexRows vectors of the model's dimension that an index beside the model would hold, by storage, as far as
+     *     the device has an index in it; empty if the model does not fit
      */
     public record Room(int largestTokenBudget, int longestText, Map<DType, Long> indexRows) implements Serializable {
         private static final long serialVersionUID = 1L;

@@ -115,11 +115,16 @@ public record FitTable(List<FitReport> reports, List<String> notes) implements S
     }
 
     private static String indexRows(FitReport report) {
-        return report.room().indexRows().isEmpty()
+        Map<Long, List<String>> storagesByRows = new LinkedHashMap<>();
+        report.room()
+                .indexRows()
+                .forEach((storage, rows) -> storagesByRows
+                        .computeIfAbsent(rows, key -> new ArrayList<>())
+                        .add(storage.name().toLowerCase(Locale.ROOT)));
+        return storagesByRows.isEmpty()
                 ? "-"
-                : report.room().indexRows().entrySet().stream()
-                        .map(entry -> count(entry.getValue()) + " "
-                                + entry.getKey().name().toLowerCase(Locale.ROOT))
+                : storagesByRows.entrySet().stream()
+                        .map(entry -> count(entry.getKey()) + " " + String.join("/", entry.getValue()))
                         .collect(Collectors.joining(", "));
     }
 

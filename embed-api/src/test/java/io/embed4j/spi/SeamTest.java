@@ -3,14 +3,19 @@ package io.embed4j.spi;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.fail;
 
 import io.embed4j.Precision;
 import io.embed4j.spec.DType;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -120,6 +125,31 @@ class SeamTest {
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("A file region cannot lie at -1 + 4.");
         assertThatThrownBy(() -> new FileRegion(file, Long.MAX_VALUE, 4).map()).isInstanceOf(IOException.class);
+    }
+
+    @Test
+    void aRegionIsReadInPiecesThatCutNoNumber(@TempDir Path folder) throws IOException {
+        int longs = 20_001;
+        ByteBuffer bytes = ByteBuffer.allocate(3 + longs * Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        bytes.position(3);
+        for (int i = 0; i < longs; i++) {
+            bytes.putLong(i);
+        }
+        Path file = Files.write(folder.resolve("longs"), bytes.array());
+        List<Long> read = new ArrayList<>();
+        List<Integer> pieces = new ArrayList<>();
+        new FileRegion(file, 3, (long) longs * Long.BYTES).read(piece -> {
+            pieces.add(piece.remaining());
+            while (piece.hasRemaining()) {
+                read.add(piece.getLong());
+            }
+        });
+        assertThat(read).isEqualTo(LongStream.range(0, longs).boxed().toList());
+        assertThat(pieces).containsExactly(1 << 16, 1 << 16, longs * Long.BYTES - (1 << 17));
+        new FileRegion(file, 3, 0).read(piece -> fail("no bytes, no piece"));
+        assertThatThrownBy(() -> new FileRegion(file, 4, (long) longs * Long.BYTES).read(piece -> {}))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("The file was cut after it was opened.");
     }
 
     @Test

@@ -10,10 +10,12 @@ import io.embed4j.FitTable;
 import io.embed4j.GpuCard;
 import io.embed4j.Precision;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -25,7 +27,11 @@ import picocli.CommandLine.Option;
         versionProvider = Version.class,
         sortOptions = false,
         description = "Says whether a model fits a device's memory, in every precision, without loading it.",
-        footer = {"", "Exit code: 0 if every model fits as asked on one of the devices, 1 if not."})
+        footer = {
+            "",
+            "Exit code: 0 if every model fits as asked on one of the devices, 1 if not. Precisions that are computed only do"
+                    + " not count."
+        })
 final class FitCommand implements Callable<Integer> {
     private final Supplier<EmbedderFactory> embedders;
     private final Terminal terminal;
@@ -53,7 +59,7 @@ final class FitCommand implements Callable<Integer> {
             names = {"-p", "--precision"},
             paramLabel = "PRECISION",
             converter = LoadOptions.PrecisionConverter.class,
-            description = "Only this precision: fp32, fp16, bf16 or int8. Default: all.")
+            description = "Only this precision: fp32, fp16, bf16, int8 or int4. Default: all.")
     private @Nullable Precision precision;
 
     @Option(
@@ -81,12 +87,17 @@ final class FitCommand implements Callable<Integer> {
         if (json && markdown) {
             throw CliException.usage("--json and --markdown do not go together.");
         }
-        FitTable table = table();
+        List<FitTable> byModel = tables();
+        FitTable table = FitTable.join(byModel);
         terminal.print(json ? toJson(table) : markdown ? table.toMarkdown() : table.toString());
-        return everyModelFits(table) ? 0 : CliException.FAILED;
+        if (markdown) {
+            table.notes().forEach(terminal.err()::println);
+        }
+        return byModel.stream().allMatch(FitCommand::fitsSomewhere) ? 0 : CliException.FAILED;
     }
 
-    private FitTable table() {
+    /** One for each model. */
+    private List<FitTable> tables() {
         EmbedderFactory factory = embedders.get();
         List<GpuCard> cards = new ArrayList<>();
         List<EmbedderOptions> wanted = new ArrayList<>();
@@ -101,26 +112,37 @@ final class FitCommand implements Callable<Integer> {
         } catch (IllegalArgumentException e) {
             throw CliException.usage(String.valueOf(e.getMessage()));
         }
-        FitTable all = FitTable.join(
-                wanted.stream().map(options -> factory.fitAll(options, cards)).toList());
-        Precision only = precision;
-        return only == null || only == Precision.AUTO
-                ? all
-                : new FitTable(
-                        all.reports().stream()
-                                .filter(report -> report.precision() == only)
-                                .toList(),
-                        all.notes());
+        return wanted.stream()
+                .map(options -> inWantedPrecision(factory.fitAll(options, cards)))
+                .toList();
     }
 
-    private static boolean everyModelFits(FitTable table) {
-        long models = table.reports().stream().map(FitReport::model).distinct().count();
-        long fitting = table.reports().stream()
-                .filter(report -> report.verdict() == FitReport.Verdict.FITS && !report.planned())
-                .map(FitReport::model)
-                .distinct()
-                .count();
-        return models > 0 && fitting == models;
+    private FitTable inWantedPrecision(FitTable all) {
+        Precision only = precision;
+        if (only == null || only == Precision.AUTO) {
+            return all;
+        }
+        List<String> notes = new ArrayList<>(all.notes());
+        all.reports().stream()
+                .collect(Collectors.groupingBy(FitReport::device, LinkedHashMap::new, Collectors.toList()))
+                .forEach((place, reports) -> {
+                    List<Precision> offered =
+                            reports.stream().map(FitReport::precision).toList();
+                    if (!offered.contains(only)) {
+                        notes.add(place + " does not offer " + only + " for "
+                                + reports.get(0).model() + ". It offers " + offered + ".");
+                    }
+                });
+        return new FitTable(
+                all.reports().stream()
+                        .filter(report -> report.precision() == only)
+                        .toList(),
+                notes);
+    }
+
+    private static boolean fitsSomewhere(FitTable table) {
+        return table.reports().stream()
+                .anyMatch(report -> report.verdict() == FitReport.Verdict.FITS && !report.planned());
     }
 
     private static String toJson(FitTable table) {

@@ -25,6 +25,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.stream.Stream;
 
 /** Makes {@link FakeEmbedder}s and remembers what was asked for. */
@@ -79,7 +80,9 @@ final class FakeFactory implements EmbedderFactory {
                 16L << 30,
                 verdict,
                 new FitReport.Room(
-                        verdict == FitReport.Verdict.DOES_NOT_FIT ? 0 : 4096, 512, Map.of(DType.FP32, 2_345_678L)),
+                        verdict == FitReport.Verdict.DOES_NOT_FIT ? 0 : 4096,
+                        512,
+                        new TreeMap<>(Map.of(DType.FP32, 2_345_678L, DType.FP16, 4_691_357L, DType.BF16, 4_691_357L))),
                 planned ? null : new FitReport.Throughput(12_345, 128, "a formula"),
                 verdict == FitReport.Verdict.FITS ? "" : "Use fp16.");
     }

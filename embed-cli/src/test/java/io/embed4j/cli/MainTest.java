@@ -225,9 +225,9 @@ class MainTest {
                 .startsWith(
                         "m on cpu: 8.0 GiB free of 16.0",
                         "PRECISION  WEIGHTS  ACTIVATIONS  WORKSPACE  STAGING  NEEDED  BUDGET  LARGEST  LONGEST TEXT"
-                                + "  TOKENS/S  INDEX VECTORS  VERDICT",
+                                + "  TOKENS/S  INDEX VECTORS                VERDICT",
                         "fp16           3.0          1.0       0.50     0.00     4.5    1024     4096           512"
-                                + "   <= 12 k  2.3 M fp32     FITS")
+                                + "   <= 12 k  2.3 M fp32, 4.7 M fp16/bf16  FITS")
                 .contains(
                         "TOKENS/S is an estimate from published data, not a measurement: a formula.",
                         "cuda:0: No driver found.");
@@ -238,6 +238,17 @@ class MainTest {
         assertThat(refused.exitCode()).isEqualTo(1);
         assertThat(refused.out())
                 .contains("DOES NOT FIT: Use fp16.", "int4*", "* computed only: this version does not run");
+    }
+
+    @Test
+    void aPrecisionThatADeviceLacksIsSaid() {
+        String note = "cpu does not offer bf16 for m. It offers [fp16, fp32, int4].";
+        Run run = Run.of("fit", "-m", "m", "-p", "bf16");
+        assertThat(run.exitCode()).isEqualTo(1);
+        assertThat(run.outLines()).containsExactly("cuda:0: No driver found.", note);
+        Run markdown = Run.of("fit", "-m", "m", "-p", "bf16", "--markdown");
+        assertThat(markdown.errLines()).containsExactly("cuda:0: No driver found.", note);
+        assertThat(Run.of("fit", "-p", "int4").exitCode()).as("computed only").isEqualTo(1);
     }
 
     @Test
@@ -274,6 +285,7 @@ class MainTest {
         assertThat(fit.getAsJsonObject("estimate").get("tokensPerSecond").getAsLong())
                 .isEqualTo(12_345);
         assertThat(fit.getAsJsonObject("indexRows").get("fp32").getAsLong()).isEqualTo(2_345_678);
+        assertThat(fit.getAsJsonObject("indexRows").get("bf16").getAsLong()).isEqualTo(4_691_357);
         assertThat(table.getAsJsonArray("notes")).hasSize(1);
     }
 

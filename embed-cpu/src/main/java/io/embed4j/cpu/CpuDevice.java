@@ -55,10 +55,10 @@ final class CpuDevice implements Device {
     /**
      * {@inheritDoc}
      *
-     * <p>Weights count as they are multiplied: ONNX Runtime repacks the matrices and lets go of the mapped originals. Those
-     * that are not stored in fp32 are widened into memory, and their mapped originals stay beside that. The
-     * session for single texts has a second copy of the matrices, which is the workspace here. Activations count what is
-     * alive at once in a layer, for every batch that may be under way.
+     * <p>Matrices of layers count as they are multiplied: ONNX Runtime repacks them and lets go of the mapped originals.
+     * Tables stay mapped as they are stored. The session for single texts has a second copy of the matrices, which is the
+     * workspace here. Activations count what is alive at once in a layer, for every batch that may be under way. What a model
+     * takes for a moment while it loads is not in the plan: docs/numerics.md says how much.
      */
     @Override
     public MemoryPlan plan(EncoderSpec spec, WeightTypes stored, EncoderOptions options) {
@@ -66,8 +66,8 @@ final class CpuDevice implements Device {
         requirePrecision(options.precision());
         DType linear = options.precision() == Precision.INT8 ? DType.INT8 : DType.FP32;
         long weightBytes = spec.weightShapes().stream()
-                .mapToLong(weight -> weight.elements() * (isLinear(weight) ? linear : DType.FP32).bytes()
-                        + mappedBytes(weight, stored))
+                .mapToLong(weight ->
+                        weight.elements() * typeInMemory(weight, stored, linear).bytes())
                 .sum();
         Encoder.Limits limits = CpuEncoder.limits(spec, options);
         long perToken = spec.layers().stream()
@@ -86,12 +86,14 @@ final class CpuDevice implements Device {
                 weightBytes, perBatch * limits.concurrentBatches(), limits.concurrentBatches() > 1 ? matrixBytes : 0);
     }
 
-    private static long mappedBytes(WeightShape weight, WeightTypes stored) {
-        DType type = stored.type(weight.role(), weight.index());
-        return type == DType.FP32 ? 0 : weight.elements() * type.bytes();
+    private static DType typeInMemory(WeightShape weight, WeightTypes stored, DType linear) {
+        if (isLinear(weight)) {
+            return linear;
+        }
+        return EncoderGraph.isTable(weight.role()) ? stored.type(weight.role(), weight.index()) : DType.FP32;
     }
 
-    /** The matrices of layers; tables and vectors stay in fp32 in every precision. */
+    /** The matrices of layers. */
     private static boolean isLinear(WeightShape weight) {
         return weight.role().perLayer() && weight.shape().size() == 2;
     }

@@ -12,10 +12,10 @@ import io.embed4j.cpu.graph.EncoderGraph;
 import io.embed4j.cpu.graph.EncoderGraph.Rows;
 import io.embed4j.cpu.graph.LinearSite;
 import io.embed4j.cpu.graph.Quantization;
+import io.embed4j.cpu.graph.QuantizedWeights;
 import io.embed4j.spec.DType;
 import io.embed4j.spec.EncoderSpec;
 import io.embed4j.spec.RotarySpec;
-import io.embed4j.spec.WeightShape;
 import io.embed4j.spi.Encoder;
 import io.embed4j.spi.EncoderOptions;
 import io.embed4j.spi.MemoryLedger;
@@ -30,9 +30,12 @@ import java.nio.FloatBuffer;
 import java.nio.IntBuffer;
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
@@ -43,7 +46,9 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * One encoder on the CPU: as many worker threads as cores, each running whole batches on one shared session, so that
@@ -65,7 +70,6 @@ final class CpuEncoder implements Encoder {
     private final WeightSource weights;
     private final EncoderOptions options;
     private final Consumer<EncoderOptions> account;
-    private final Path folder;
     private final Optional<Quantization> quantization;
     private final PoolingHead head;
     private final MemoryLedger.Reservation reservation;
@@ -99,7 +103,6 @@ final class CpuEncoder implements Encoder {
         this.options = options;
         this.account = account;
         this.limits = limits(spec, options);
-        this.folder = commonFolder(spec, weights);
         this.quantization = options.precision() == Precision.INT8
                 ? Optional.of(new Quantization(InstructionSet.int8WeightBits(), calibrate(options.sampleRows())))
                 : Optional.empty();
@@ -241,12 +244,20 @@ final class CpuEncoder implements Encoder {
     }
 
     private EncoderSession session(List<Integer> outputLayers, Rows rows) {
-        return sessions.computeIfAbsent(
-                new SessionKey(outputLayers, rows),
-                key -> OnnxRuntime.open(
-                        EncoderGraph.build(spec, weights, folder, quantization, key.outputLayers(), key.rows()),
-                        folder,
-                        key.rows() == Rows.ONE ? limits.concurrentBatches() : 1));
+        return sessions.computeIfAbsent(new SessionKey(outputLayers, rows), key -> {
+            try (QuantizedWeights file =
+                    quantization.map(QuantizedWeights::create).orElse(null)) {
+                return open(key, Optional.ofNullable(file));
+            }
+        });
+    }
+
+    private EncoderSession open(SessionKey key, Optional<QuantizedWeights> quantized) {
+        Path folder = commonFolder(Stream.concat(weightFiles(), quantized.map(QuantizedWeights::file).stream()));
+        return OnnxRuntime.open(
+                EncoderGraph.build(spec, weights, folder, quantized, key.outputLayers(), key.rows()),
+                folder,
+                key.rows() == Rows.ONE ? limits.concurrentBatches() : 1);
     }
 
     /** Runs samples in fp32 and notes the largest magnitude of each channel that goes into each linear layer. */
@@ -254,22 +265,23 @@ final class CpuEncoder implements Encoder {
         if (sampleRows.isEmpty()) {
             throw new IllegalArgumentException("Precision int8 needs sample rows to calibrate with.");
         }
+        Path folder = commonFolder(weightFiles());
         EncoderGraph.Calibration calibration = EncoderGraph.buildCalibration(spec, weights, folder);
+        PackedBatch batch = PackedBatch.of(
+                sampleRows,
+                sampleRows.stream().map(row -> new int[row.length]).toList(),
+                sampleRows.stream()
+                        .map(row -> spec.embedding().positions().rows(row))
+                        .toList(),
+                new int[sampleRows.size()]);
         Map<LinearSite, float[]> magnitudes = new HashMap<>();
-        try (EncoderSession session = OnnxRuntime.open(calibration.model(), folder, 1)) {
-            for (int[] row : sampleRows) {
-                int[] positions = spec.embedding().positions().rows(row);
-                PackedBatch batch =
-                        PackedBatch.of(List.of(row), List.of(new int[row.length]), List.of(positions), new int[1]);
-                List<FloatBuffer> outputs = session.run(inputs(batch, Rows.ANY));
-                calibration.outputBySite().forEach((site, output) -> {
-                    FloatBuffer seen = outputs.get(output);
-                    float[] largest = magnitudes.computeIfAbsent(site, key -> new float[seen.remaining()]);
-                    for (int i = 0; i < largest.length; i++) {
-                        largest[i] = Math.max(largest[i], seen.get(i));
-                    }
-                });
-            }
+        try (EncoderSession session = OnnxRuntime.openOnce(calibration.model(), folder)) {
+            List<FloatBuffer> outputs = session.run(inputs(batch, Rows.ANY));
+            calibration.outputBySite().forEach((site, output) -> {
+                float[] largest = new float[outputs.get(output).remaining()];
+                outputs.get(output).duplicate().get(largest);
+                magnitudes.put(site, largest);
+            });
         }
         return magnitudes;
     }
@@ -353,21 +365,28 @@ final class CpuEncoder implements Encoder {
                 .flip();
     }
 
-    /** The deepest directory above all weight files: ONNX Runtime takes external data from one folder. */
-    private static Path commonFolder(EncoderSpec spec, WeightSource weights) {
+    private Stream<Path> weightFiles() {
+        return spec.weightShapes().stream()
+                .map(weight ->
+                        weights.get(weight.role(), weight.index()).region().file());
+    }
+
+    /** The deepest directory above all files: ONNX Runtime takes external data from one folder. */
+    private static Path commonFolder(Stream<Path> files) {
+        Set<Path> parents = files.map(Path::getParent).collect(Collectors.toCollection(LinkedHashSet::new));
         Path folder = null;
-        for (WeightShape weight : spec.weightShapes()) {
-            Path parent =
-                    weights.get(weight.role(), weight.index()).region().file().getParent();
-            while (folder != null && parent != null && !folder.startsWith(parent)) {
-                parent = parent.getParent();
+        for (Path parent : parents) {
+            folder = folder == null ? parent : folder;
+            while (folder != null && !parent.startsWith(folder)) {
+                folder = folder.getParent();
             }
-            folder = parent;
+            if (folder == null) {
+                throw new EmbedException("The files that ONNX Runtime is to map have no common folder: " + parents
+                        + ". Put the model's files into one directory; for int8, set the system property"
+                        + " java.io.tmpdir to a directory on the same drive.");
+            }
         }
-        if (folder == null) {
-            throw new EmbedException("The model's files have no common folder. Put them into one directory.");
-        }
-        return folder;
+        return Objects.requireNonNull(folder, "a model has weights");
     }
 
     @Override

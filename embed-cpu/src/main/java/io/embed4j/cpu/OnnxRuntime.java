@@ -104,10 +104,34 @@ final class OnnxRuntime {
      * @param threads threads that share each run: 1 for many runs at a time, more for the latency of one
      */
     static EncoderSession open(byte[] model, Path folder, int threads) {
+        return open(model, options(folder, threads), Started.THROUGH_DJL && threads == 1);
+    }
+
+    /**
+     * Opens a session for one run, which takes little and leaves nothing behind: weights are multiplied where they are
+     * mapped, not repacked into memory, widened one by one as they are needed, and what the run takes it gives back.
+     *
+     * @param model the ONNX model
+     * @param folder where its external data lies
+     */
+    @SuppressWarnings("resource") // the session closes its options
+    static EncoderSession openOnce(byte[] model, Path folder) {
+        try {
+            SessionOptions options = options(folder, 1);
+            options.addConfigEntry("session.disable_prepacking", "1");
+            options.setOptimizationLevel(SessionOptions.OptLevel.NO_OPT);
+            options.setCPUArenaAllocator(false);
+            return open(model, options, Started.THROUGH_DJL);
+        } catch (OrtException e) {
+            throw refused(e);
+        }
+    }
+
+    private static EncoderSession open(byte[] model, SessionOptions options, boolean throughDjl) {
         return UntilTheEnd.guard(
-                Started.THROUGH_DJL && threads == 1
-                        ? DjlSession.open(model, options(folder, threads))
-                        : DirectSession.open(Started.ENVIRONMENT, model, options(folder, threads)));
+                throughDjl
+                        ? DjlSession.open(model, options)
+                        : DirectSession.open(Started.ENVIRONMENT, model, options));
     }
 
     /**

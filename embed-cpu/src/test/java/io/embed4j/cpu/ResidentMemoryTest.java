@@ -38,6 +38,8 @@ class ResidentMemoryTest {
     @CsvSource({
         "fp32, FP32, 30522, 12",
         "fp32, BF16, 30522, 12",
+        "int8, FP32, 30522, 12",
+        "int8, BF16, 30522, 12",
     })
     void theProcessGrowsByWhatWasPlanned(String precision, String stored, int vocabulary, int layers) throws Exception {
         Path large = model(
@@ -69,6 +71,8 @@ class ResidentMemoryTest {
             throws IOException, InterruptedException {
         List<String> command = List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                // A heap that gives back what it no longer needs: the plan is of what lies outside.
+                "-Xms16m",
                 "-Xmx1g",
                 "-XX:+UseSerialGC",
                 "-XX:MinHeapFreeRatio=10",

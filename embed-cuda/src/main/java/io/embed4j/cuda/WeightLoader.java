@@ -19,7 +19,6 @@ import io.embed4j.spi.FileRegion;
 import io.embed4j.spi.WeightSource;
 import io.embed4j.spi.WeightTensor;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
 import java.util.Map;
 
@@ -175,8 +174,7 @@ final class WeightLoader implements AutoCloseable {
     private void copyToStaging(WeightTensor tensor, long offset, long bytes) {
         FileRegion region = tensor.region();
         try {
-            ByteBuffer mapped = new FileRegion(region.file(), region.offset() + offset, bytes).map();
-            staging.buffer().put(mapped);
+            new FileRegion(region.file(), region.offset() + offset, bytes).read(staging.buffer()::put);
         } catch (IOException e) {
             throw new ModelFormatException("Weight " + tensor.name() + " cannot be read: " + e.getMessage(), e);
         }

@@ -30,6 +30,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -309,15 +310,22 @@ public abstract class EmbedderNumbersContract {
         }
     }
 
-    /** One word, two meanings: the vector of a token is that of its context. */
-    @Test
-    void aBankIsByTheRiverOrLendsMoney() {
+    /**
+     * The same sentence twice, but for the word. They say what the bank is like: in plainer ones the model takes any bank
+     * for one that lends (docs/models.md).
+     */
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            A heron stood on the muddy %s of the river.          | The %s gave us the money to buy a house.
+            They pulled the boat onto the muddy %s of the river. | Without the %s he could not pay his workers.
+            We had a picnic on the grassy %s of the river.       | She needed the %s to start her business.
+            """)
+    void aBankIsByTheRiverOrLendsMoney(String byTheRiver, String ofMoney) {
         try (Embedder embedder = open(Fixture.load(Fixture.EMBEDDED_DEFAULT))) {
-            double[] river = wordVector(embedder, "We sat on the bank of the river and watched the boats.", "bank");
-            double[] money = wordVector(embedder, "The bank lent us the money to buy a house.", "bank");
-            double[] shore =
-                    wordVector(embedder, "We walked along the shore of the lake and watched the boats.", "shore");
-            double[] loan = wordVector(embedder, "The loan gave us the money to buy a house.", "loan");
+            double[] river = wordVector(embedder, String.format(byTheRiver, "bank"), "bank");
+            double[] shore = wordVector(embedder, String.format(byTheRiver, "shore"), "shore");
+            double[] money = wordVector(embedder, String.format(ofMoney, "bank"), "bank");
+            double[] loan = wordVector(embedder, String.format(ofMoney, "loan"), "loan");
             System.out.printf(
                     Locale.ROOT,
                     "%s: cosines of bank (river) and bank (money) %.3f; to shore %.3f and %.3f; to loan %.3f and %.3f%n",
@@ -328,9 +336,10 @@ public abstract class EmbedderNumbersContract {
                     cosine(river, loan),
                     cosine(money, loan));
             assertThat(cosine(river, money)).isLessThan(0.9);
-            // Whichever it is: the word without its context is nearer to loan.
-            assertThat(cosine(river, shore)).isGreaterThan(cosine(money, shore) + 0.1);
-            assertThat(cosine(money, loan)).isGreaterThan(cosine(river, loan) + 0.1);
+            assertThat(cosine(river, shore)).isGreaterThan(cosine(river, loan) + 0.05);
+            assertThat(cosine(money, loan)).isGreaterThan(cosine(money, shore) + 0.05);
+            assertThat(cosine(river, shore)).isGreaterThan(cosine(money, shore) + 0.05);
+            assertThat(cosine(money, loan)).isGreaterThan(cosine(river, loan) + 0.05);
         }
     }
 

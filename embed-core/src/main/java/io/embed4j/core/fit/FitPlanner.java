@@ -35,7 +35,7 @@ public record FitPlanner(EncoderSpec spec, WeightTypes stored, DevicePlanner dev
 
     private static final int MAX_INDEX_ROWS = Integer.MAX_VALUE - 1;
 
-    private static final List<DType> INDEX_STORAGE = List.of(DType.FP32, DType.FP16);
+    private static final List<DType> INDEX_STORAGE = List.of(DType.FP32, DType.FP16, DType.BF16);
 
     /**
      * Asks the device for its free memory.
@@ -208,19 +208,24 @@ public record FitPlanner(EncoderSpec spec, WeightTypes stored, DevicePlanner dev
         if (left >= 0) {
             for (DType storage : INDEX_STORAGE) {
                 IndexSpec index = new IndexSpec(spec.outputSize(), storage, IndexSpec.Rescoring.EXACT);
-                rows.put(storage, (long) largest(0, MAX_INDEX_ROWS, count -> indexBytes(index, count) <= left)
-                        .orElse(0));
+                if (hasIndex(index)) {
+                    rows.put(storage, (long) largest(0, MAX_INDEX_ROWS, count -> indexBytes(index, count) <= left)
+                            .orElse(0));
+                }
             }
         }
         return rows;
     }
 
-    /** Where the device has no index yet, the vectors alone count. */
-    private long indexBytes(IndexSpec index, int rows) {
+    private boolean hasIndex(IndexSpec index) {
         try {
-            return device.planIndex(index, rows).device().totalBytes();
+            return indexBytes(index, 0) >= 0;
         } catch (UnsupportedModelException e) {
-            return (long) rows * index.dimension() * index.storage().bytes();
+            return false;
         }
+    }
+
+    private long indexBytes(IndexSpec index, int rows) {
+        return device.planIndex(index, rows).device().totalBytes();
     }
 }

@@ -6,8 +6,9 @@ import io.embed4j.spec.DType;
 import io.embed4j.spi.WeightTensor;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.FloatBuffer;
 
-/** Reads a weight into an array, whatever its storage. For small weights: backends map large ones themselves. */
+/** Reads a weight into an array, whatever its storage. What backends need as it is stored they map themselves. */
 public final class WeightReader {
     private WeightReader() {}
 
@@ -19,33 +20,33 @@ public final class WeightReader {
      * @throws ModelFormatException if the file cannot be read
      */
     public static float[] read(WeightTensor weight) {
-        ByteBuffer bytes;
+        float[] values = new float[Math.toIntExact(weight.elements())];
+        FloatBuffer out = FloatBuffer.wrap(values);
         try {
-            bytes = weight.region().map();
+            weight.region().read(piece -> widen(weight, piece, out));
         } catch (IOException e) {
             throw new ModelFormatException("Weight " + weight.name() + " cannot be read: " + e.getMessage(), e);
-        }
-        float[] values = new float[Math.toIntExact(weight.elements())];
-        if (weight.type() == DType.FP32) {
-            bytes.asFloatBuffer().get(values);
-        } else {
-            widen(weight, bytes, values);
         }
         return weight.transposed()
                 ? transpose(values, weight.shape().get(1), weight.shape().get(0))
                 : values;
     }
 
-    private static void widen(WeightTensor weight, ByteBuffer bytes, float[] values) {
-        for (int i = 0; i < values.length; i++) {
-            values[i] = switch (weight.type()) {
-                case FP64 -> (float) bytes.getDouble();
-                case FP16 -> SixteenBits.halfToFloat(bytes.getShort());
-                case BF16 -> SixteenBits.bfloatToFloat(bytes.getShort());
-                default ->
-                    throw new ModelFormatException(
-                            "Weight " + weight.name() + " is stored as " + weight.type() + ", not as floats.");
-            };
+    private static void widen(WeightTensor weight, ByteBuffer bytes, FloatBuffer out) {
+        if (weight.type() == DType.FP32) {
+            out.put(bytes.asFloatBuffer());
+            return;
+        }
+        while (bytes.hasRemaining()) {
+            out.put(
+                    switch (weight.type()) {
+                        case FP64 -> (float) bytes.getDouble();
+                        case FP16 -> SixteenBits.halfToFloat(bytes.getShort());
+                        case BF16 -> SixteenBits.bfloatToFloat(bytes.getShort());
+                        default ->
+                            throw new ModelFormatException(
+                                    "Weight " + weight.name() + " is stored as " + weight.type() + ", not as floats.");
+                    });
         }
     }
 

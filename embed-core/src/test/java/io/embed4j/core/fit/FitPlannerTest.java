@@ -50,7 +50,8 @@ class FitPlannerTest {
         assertThat(report.room().indexRows())
                 .containsExactly(
                         Map.entry(DType.FP32, (20_000L - 11_007 - FakeBackend.INDEX_WORKSPACE) / (48 * 4)),
-                        Map.entry(DType.FP16, (20_000L - 11_007 - FakeBackend.INDEX_WORKSPACE) / (48 * 2)));
+                        Map.entry(DType.FP16, (20_000L - 11_007 - FakeBackend.INDEX_WORKSPACE) / (48 * 2)),
+                        Map.entry(DType.BF16, (20_000L - 11_007 - FakeBackend.INDEX_WORKSPACE) / (48 * 2)));
         assertThat(report.throughput())
                 .as("the device is no card that is known")
                 .isNull();

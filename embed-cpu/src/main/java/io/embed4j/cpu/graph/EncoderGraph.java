@@ -21,6 +21,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * The encoder as an ONNX graph over packed tokens.
@@ -62,6 +63,9 @@ public final class EncoderGraph {
     /** Rows of a multiple of this many numbers all begin alike for vector instructions. */
     private static final int VECTOR_FLOATS = 4;
 
+    private static final Set<WeightRole> TABLES =
+            Set.of(WeightRole.TOKEN_EMBEDDING, WeightRole.TYPE_EMBEDDING, WeightRole.POSITION_EMBEDDING);
+
     private final EncoderSpec spec;
     private final GraphWeights weights;
     private Linear linear;
@@ -87,7 +91,7 @@ public final class EncoderGraph {
      * @param spec the architecture
      * @param weights the weights
      * @param folder what external data is named relative to
-     * @param quantization for linear layers in integers; empty for fp32
+     * @param quantized for linear layers in integers, whose weights go into its file; empty for fp32
      * @param outputLayers hidden states to return, in order: 0 the embeddings, 1 to L behind a layer
      * @param rows what batches it takes
      * @return an ONNX model whose outputs are {@code hidden_N} [T, H] fp32
@@ -97,12 +101,12 @@ public final class EncoderGraph {
             EncoderSpec spec,
             WeightSource weights,
             Path folder,
-            Optional<Quantization> quantization,
+            Optional<QuantizedWeights> quantized,
             List<Integer> outputLayers,
             Rows rows) {
         requireSupported(spec);
         EncoderGraph encoder = new EncoderGraph(spec, weights, folder, rows);
-        quantization.ifPresent(chosen -> encoder.linear = new Int8Linear(encoder.graph, weights, chosen));
+        quantized.ifPresent(file -> encoder.linear = new Int8Linear(encoder.graph, weights, encoder.weights, file));
         encoder.write(outputLayers);
         return encoder.graph.toModel();
     }
@@ -141,6 +145,16 @@ public final class EncoderGraph {
         for (LayerSpec layer : spec.layers()) {
             refuseIf(layer.attention().softcap() != 0, "capped scores");
         }
+    }
+
+    /**
+     * Tells whether rows of a weight are looked up.
+     *
+     * @param role its part in the encoder
+     * @return whether it stays in its file, mapped as it is stored
+     */
+    public static boolean isTable(WeightRole role) {
+        return TABLES.contains(role);
     }
 
     private static void refuseIf(boolean present, String feature) {
@@ -254,12 +268,8 @@ public final class EncoderGraph {
     }
 
     private String gather(WeightRole table, String index, boolean wide) {
-        String rowsOfTable = gather(table, index);
+        String rowsOfTable = weights.rows(table, index);
         return wide ? wide(rowsOfTable) : rowsOfTable;
-    }
-
-    private String gather(WeightRole table, String index) {
-        return graph.node("Gather", List.of(weights.tensor(table, 0), index), Attribute.of("axis", 0));
     }
 
     /**

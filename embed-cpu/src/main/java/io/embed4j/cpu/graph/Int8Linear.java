@@ -5,6 +5,7 @@ import io.embed4j.core.file.OnnxFields.DataType;
 import io.embed4j.core.math.WeightReader;
 import io.embed4j.cpu.graph.OnnxGraph.Attribute;
 import io.embed4j.spec.WeightRole;
+import io.embed4j.spi.FileRegion;
 import io.embed4j.spi.WeightSource;
 import io.embed4j.spi.WeightTensor;
 import java.util.Arrays;
@@ -38,6 +39,8 @@ final class Int8Linear implements Linear {
 
     private final OnnxGraph graph;
     private final WeightSource source;
+    private final GraphWeights weights;
+    private final QuantizedWeights file;
     private final int largestWeight;
     private final Map<LinearSite, float[]> magnitudes;
     private final String one;
@@ -49,9 +52,12 @@ final class Int8Linear implements Linear {
     @SuppressWarnings("ArrayRecordComponent") // never compared
     private record QuantizedInput(String bytes, String scales, float[] divisors) {}
 
-    Int8Linear(OnnxGraph graph, WeightSource source, Quantization quantization) {
+    Int8Linear(OnnxGraph graph, WeightSource source, GraphWeights weights, QuantizedWeights file) {
         this.graph = graph;
         this.source = source;
+        this.weights = weights;
+        this.file = file;
+        Quantization quantization = file.quantization();
         this.largestWeight = (1 << (quantization.weightBits() - 1)) - 1;
         this.magnitudes = quantization.inputMagnitudes();
         this.one = graph.floats("int8_one", new float[] {1});
@@ -70,6 +76,7 @@ final class Int8Linear implements Linear {
         float[] scales = new float[out];
         byte[] bytes = new byte[values.length]; // [in, out]
         IntStream.range(0, out).parallel().forEach(o -> scales[o] = quantize(values, o, input.divisors(), bytes, out));
+        FileRegion stored = new FileRegion(file.file(), file.append(bytes), bytes.length);
         String name = weight + "_" + index;
         float[] outDivisors = outputDivisors(weight, index, out);
         for (int o = 0; o < out; o++) {
@@ -80,7 +87,7 @@ final class Int8Linear implements Linear {
                 "MatMulIntegerToFloat",
                 List.of(
                         input.bytes(),
-                        graph.inline(name + "_bytes", DataType.INT8, bytes, List.of(in, out)),
+                        weights.external(name + "_bytes", DataType.INT8, List.of(in, out), stored),
                         one,
                         graph.floats(name + "_scales", scales, out),
                         zeroPoint));
