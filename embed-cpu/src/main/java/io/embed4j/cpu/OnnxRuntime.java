@@ -129,9 +129,7 @@ final class OnnxRuntime {
 
     private static EncoderSession open(byte[] model, SessionOptions options, boolean throughDjl) {
         return UntilTheEnd.guard(
-                throughDjl
-                        ? DjlSession.open(model, options)
-                        : DirectSession.open(Started.ENVIRONMENT, model, options));
+                throughDjl ? DjlSession.open(model, options) : DirectSession.open(Started.ENVIRONMENT, model, options));
     }
 
     /**
