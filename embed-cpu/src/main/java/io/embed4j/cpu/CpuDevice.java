@@ -76,7 +76,10 @@ final class CpuDevice implements Device {
                         + 2L * layer.feedForward().intermediateSize())
                 .max()
                 .orElse(0);
-        long scores = (long) spec.layers().get(0).attention().heads() * limits.maxPaddedPairs();
+        // Only with a bias does ONNX Runtime keep the scores of all pairs; else they stay in the cache.
+        long scores = EncoderGraph.hasDistanceBias(spec)
+                ? spec.layers().get(0).attention().heads() * limits.maxPaddedPairs()
+                : 0;
         long perBatch = (perToken * limits.maxTokens() + scores) * DType.FP32.bytes();
         long matrixBytes = spec.weightShapes().stream()
                 .filter(CpuDevice::isLinear)
