@@ -126,9 +126,11 @@ final class FitCommand implements Callable<Integer> {
         all.reports().stream()
                 .collect(Collectors.groupingBy(FitReport::device, LinkedHashMap::new, Collectors.toList()))
                 .forEach((place, reports) -> {
-                    List<Precision> offered =
-                            reports.stream().map(FitReport::precision).toList();
-                    if (!offered.contains(only)) {
+                    if (reports.stream().noneMatch(report -> report.precision() == only)) {
+                        List<Precision> offered = reports.stream()
+                                .filter(report -> !report.planned())
+                                .map(FitReport::precision)
+                                .toList();
                         notes.add(place + " does not offer " + only + " for "
                                 + reports.get(0).model() + ". It offers " + offered + ".");
                     }

@@ -242,7 +242,7 @@ class MainTest {
 
     @Test
     void aPrecisionThatADeviceLacksIsSaid() {
-        String note = "cpu does not offer bf16 for m. It offers [fp16, fp32, int4].";
+        String note = "cpu does not offer bf16 for m. It offers [fp16, fp32].";
         Run run = Run.of("fit", "-m", "m", "-p", "bf16");
         assertThat(run.exitCode()).isEqualTo(1);
         assertThat(run.outLines()).containsExactly("cuda:0: No driver found.", note);
