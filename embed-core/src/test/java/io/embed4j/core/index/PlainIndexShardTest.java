@@ -19,6 +19,12 @@ class PlainIndexShardTest extends IndexContract {
         return new PlainIndexShard(spec);
     }
 
+    /** As slow as the brute force that it is held to, and without any size at which it does something else. */
+    @Override
+    protected long fullWork(int dimension) {
+        return 20_000_000;
+    }
+
     /** Scores that differ in float64 only: in fp32 they would tie, and the lower row would win. */
     @Test
     void scoresAreComparedInFloat64() {
