@@ -41,9 +41,9 @@ final class MarkdownReport {
                 machine.loadAverage());
         line("- %s", machine.jdk());
         line(
-                "- %d rounds after %d warm-up round(s), %d texts each; in a round every rival embeds the same texts, one"
-                        + " rival after the other",
-                options.rounds(), options.warmUpRounds(), options.texts());
+                "- %d rounds after %d warm-up round(s), %d texts each, %d one at a time; in a round every rival embeds the"
+                        + " same texts, one rival after the other",
+                options.rounds(), options.warmUpRounds(), options.texts(), Workload.SINGLE.count(options.texts()));
         line("");
     }
 

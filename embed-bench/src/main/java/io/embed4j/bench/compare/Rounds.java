@@ -55,13 +55,14 @@ final class Rounds {
             System.err.println("round " + (round + 1) + " of " + options.rounds());
         }
         return rounds.entrySet().stream()
-                .map(entry -> new Report.Timings(entry.getKey().name(), options.texts(), entry.getValue()))
+                .map(entry -> new Report.Timings(
+                        entry.getKey().name(), entry.getKey().count(options.texts()), entry.getValue()))
                 .toList();
     }
 
     /** Has every rival embed the texts of a round; warm-up rounds have negative numbers. */
     private Report.Round time(Workload workload, int round) {
-        List<String> texts = workload.texts(options.texts(), round);
+        List<String> texts = workload.texts(workload.count(options.texts()), round);
         List<String> order = order(List.copyOf(rivals.keySet()), round);
         Map<String, Double> seconds = new LinkedHashMap<>();
         for (String rival : order) {

@@ -18,7 +18,19 @@ record Workload(String name, int minTokens, int maxTokens, boolean onePerCall) {
     static final Workload BULK_LONG = new Workload("bulk, 128 tokens", 128, 128, false);
     static final Workload SINGLE = new Workload("one text of 16 tokens a call", 16, 16, true);
 
+    /** Calls are short and the JVM compiles for thousands of them, so single texts are more. */
+    private static final int SINGLES_PER_TEXT = 4;
+
     static final List<Workload> ALL = List.of(BULK_MIXED, BULK_SHORT, BULK_LONG, SINGLE);
+
+    /**
+     * How many texts a round has.
+     *
+     * @param bulkTexts as many as a call for them all has
+     */
+    int count(int bulkTexts) {
+        return onePerCall ? SINGLES_PER_TEXT * bulkTexts : bulkTexts;
+    }
 
     /**
      * The texts of one round, the same whenever the round is.
