@@ -46,9 +46,7 @@ final class SegmentJoiner {
 
     /** Adds the last segment, with its special tokens behind the text, and gives the whole. */
     TokenRun end(TokenRun segment) {
-        int wordsBefore = words;
         add(segment);
-        words = wordsBefore;
         append(segment, segment.ids().length - segment.tail(), segment.ids().length);
         return new TokenRun(
                 Arrays.copyOf(ids, kept),
