@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.embed4j.core.text;
 
-import ai.djl.huggingface.tokenizers.Encoding;
 import ai.djl.huggingface.tokenizers.jni.CharSpan;
+import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
 import io.embed4j.TokenEmbeddings.Token;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -22,15 +22,19 @@ import java.util.stream.Stream;
 @SuppressWarnings("ArrayRecordComponent") // on its way into a TokenizedText; never compared
 record TokenRun(int[] ids, int[] typeIds, int head, int tail, List<Token> tokens, int omitted) {
 
+    private static final TokenizersLibrary NATIVE = TokenizersLibrary.LIB;
+
     /**
      * Takes over an encoding.
      *
+     * @param encoding handle of the native library, not deleted
      * @param input what was encoded
      * @param skippedChars chars of the input that are not the user's text: a prompt
      * @param withTokens whether spellings and offsets are wanted
      */
-    static TokenRun of(Encoding encoding, String input, int skippedChars, boolean withTokens) {
-        long[] special = encoding.getSpecialTokenMask();
+    static TokenRun of(long encoding, String input, int skippedChars, boolean withTokens) {
+        int[] ids = narrow(NATIVE.getTokenIds(encoding));
+        long[] special = NATIVE.getSpecialTokenMask(encoding);
         int head = 0;
         while (head < special.length && special[head] == 1) {
             head++;
@@ -40,17 +44,26 @@ record TokenRun(int[] ids, int[] typeIds, int head, int tail, List<Token> tokens
             tail++;
         }
         return new TokenRun(
-                narrow(encoding.getIds()),
-                narrow(encoding.getTypeIds()),
+                ids,
+                narrow(NATIVE.getTypeIds(encoding)),
                 head,
                 tail,
-                withTokens ? tokens(encoding, input, skippedChars) : List.of(),
+                withTokens ? tokens(encoding, ids, special, input, skippedChars) : List.of(),
                 0);
     }
 
     /** Tokens of the whole text: n and those that were only counted. */
     int count() {
         return ids.length + omitted;
+    }
+
+    /**
+     * All tokens.
+     *
+     * @param poolStart first token that mean-like pooling sees
+     */
+    TokenizedText whole(int poolStart) {
+        return new TokenizedText(ids, typeIds, count(), Math.min(poolStart, ids.length - 1), tokens);
     }
 
     /**
@@ -78,7 +91,9 @@ record TokenRun(int[] ids, int[] typeIds, int head, int tail, List<Token> tokens
     }
 
     private static int[] narrow(long[] values) {
-        return Arrays.stream(values).mapToInt(value -> (int) value).toArray();
+        int[] narrow = new int[values.length];
+        Arrays.setAll(narrow, i -> (int) values[i]);
+        return narrow;
     }
 
     private static int[] concatenated(List<int[]> parts) {
@@ -95,19 +110,19 @@ record TokenRun(int[] ids, int[] typeIds, int head, int tail, List<Token> tokens
      * Offsets of the tokenizer count code points of the input; ours count chars of the user's text. Words are counted from
      * the first that is not the prompt's alone.
      */
-    private static List<Token> tokens(Encoding encoding, String input, int skippedChars) {
+    private static List<Token> tokens(long encoding, int[] ids, long[] specialMask, String input, int skippedChars) {
         int[] charAt = new int[input.codePointCount(0, input.length()) + 1];
         for (int point = 0, at = 0; point < charAt.length; point++) {
             charAt[point] = at;
             at = at < input.length() ? input.offsetByCodePoints(at, 1) : at;
         }
-        long[] ids = encoding.getIds();
-        long[] words = encoding.getWordIds();
-        CharSpan[] spans = encoding.getCharTokenSpans();
+        String[] spellings = NATIVE.getTokens(encoding);
+        long[] words = NATIVE.getWordIds(encoding);
+        CharSpan[] spans = NATIVE.getTokenCharSpans(encoding);
         List<Token> tokens = new ArrayList<>(ids.length);
         long firstWord = -1;
         for (int i = 0; i < ids.length; i++) {
-            boolean special = encoding.getSpecialTokenMask()[i] == 1;
+            boolean special = specialMask[i] == 1;
             int start = special || spans[i] == null ? 0 : Math.max(0, charAt[spans[i].getStart()] - skippedChars);
             int end = special || spans[i] == null ? 0 : Math.max(0, charAt[spans[i].getEnd()] - skippedChars);
             boolean ofAWord = !special && words[i] >= 0 && (skippedChars <= 0 || end > 0);
@@ -115,7 +130,7 @@ record TokenRun(int[] ids, int[] typeIds, int head, int tail, List<Token> tokens
                 firstWord = words[i];
             }
             int word = ofAWord ? (int) (words[i] - firstWord) : Token.NO_WORD;
-            tokens.add(new Token(encoding.getTokens()[i], (int) ids[i], start, end, word, special));
+            tokens.add(new Token(spellings[i], ids[i], start, end, word, special));
         }
         return tokens;
     }
