@@ -41,9 +41,13 @@ final class MarkdownReport {
                 machine.loadAverage());
         line("- %s", machine.jdk());
         line(
-                "- %d rounds after %d warm-up round(s), %d texts each, %d one at a time; in a round every rival embeds the"
-                        + " same texts, one rival after the other",
-                options.rounds(), options.warmUpRounds(), options.texts(), Workload.SINGLE.count(options.texts()));
+                "- %d rounds after %d warm-up round(s), %d texts each; %d of %d where every text is a call of its own. In a round"
+                        + " every rival embeds the same texts, one rival after the other",
+                options.rounds(),
+                options.warmUpRounds(),
+                options.texts(),
+                options.rounds() * Workload.SINGLE.rounds(),
+                Workload.SINGLE.texts(options.texts()));
         line("");
     }
 

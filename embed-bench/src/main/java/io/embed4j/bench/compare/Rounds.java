@@ -41,28 +41,31 @@ final class Rounds {
 
     /** Warms up, then times all the workloads. */
     List<Report.Timings> run() {
-        for (int round = 0; round < options.warmUpRounds(); round++) {
-            for (Workload workload : Workload.ALL) {
-                time(workload, -1 - round);
-            }
-            System.err.println("warmed up " + (round + 1) + " of " + options.warmUpRounds());
-        }
         Map<Workload, List<Report.Round>> rounds = new LinkedHashMap<>();
-        for (int round = 0; round < options.rounds(); round++) {
+        for (int round = -options.warmUpRounds(); round < options.rounds(); round++) {
             for (Workload workload : Workload.ALL) {
-                rounds.computeIfAbsent(workload, key -> new ArrayList<>()).add(time(workload, round));
+                for (int part = 0; part < workload.rounds(); part++) {
+                    Report.Round times = time(workload, round * workload.rounds() + part);
+                    if (round >= 0) {
+                        rounds.computeIfAbsent(workload, key -> new ArrayList<>())
+                                .add(times);
+                    }
+                }
             }
-            System.err.println("round " + (round + 1) + " of " + options.rounds());
+            System.err.println(
+                    round < 0
+                            ? "warm-up rounds left: " + (-1 - round)
+                            : "round " + (round + 1) + " of " + options.rounds());
         }
         return rounds.entrySet().stream()
                 .map(entry -> new Report.Timings(
-                        entry.getKey().name(), entry.getKey().count(options.texts()), entry.getValue()))
+                        entry.getKey().name(), entry.getKey().texts(options.texts()), entry.getValue()))
                 .toList();
     }
 
     /** Has every rival embed the texts of a round; warm-up rounds have negative numbers. */
     private Report.Round time(Workload workload, int round) {
-        List<String> texts = workload.texts(workload.count(options.texts()), round);
+        List<String> texts = workload.texts(workload.texts(options.texts()), round);
         List<String> order = order(List.copyOf(rivals.keySet()), round);
         Map<String, Double> seconds = new LinkedHashMap<>();
         for (String rival : order) {
