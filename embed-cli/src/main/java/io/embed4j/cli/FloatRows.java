@@ -9,36 +9,40 @@ import java.nio.FloatBuffer;
 import java.nio.channels.FileChannel;
 
 /**
- * The body that binary formats share: a header of fixed length, then fp32 rows, little-endian, row-major. The row count
- * is known only at the end, so the header's place is reserved first and filled last.
+ * What binary formats share: a header of fixed length, then fp32 rows, little-endian, row-major. The row count is known
+ * only at the end, so the header's place is reserved first and filled last.
  */
-final class FloatRows {
+final class FloatRows implements VectorWriter {
     private final FileChannel channel;
-    private final int headerBytes;
     private final int dimension;
+    private final int headerBytes;
+    private final Header header;
     private final ByteBuffer staging = ByteBuffer.allocateDirect(1 << 18).order(ByteOrder.LITTLE_ENDIAN);
     private long rows;
+
+    /** Says in a format's own words what follows. */
+    interface Header {
+        byte[] of(long rows, int dimension);
+    }
 
     /**
      * Reserves the header.
      *
      * @param channel empty, for writing
-     * @param headerBytes its length; a multiple of 64 keeps the rows aligned
      * @param dimension D
+     * @param headerBytes its length; a multiple of 64 keeps the rows aligned
+     * @param header of that length, whatever the rows and D
      */
-    FloatRows(FileChannel channel, int headerBytes, int dimension) throws IOException {
+    FloatRows(FileChannel channel, int dimension, int headerBytes, Header header) throws IOException {
         this.channel = channel;
-        this.headerBytes = headerBytes;
         this.dimension = dimension;
+        this.headerBytes = headerBytes;
+        this.header = header;
         writeFully(ByteBuffer.allocate(headerBytes));
     }
 
-    /**
-     * Appends rows.
-     *
-     * @param chunk [n, D]
-     */
-    void write(Embeddings chunk) throws IOException {
+    @Override
+    public void write(Embeddings chunk) throws IOException {
         if (chunk.dimension() != dimension) {
             throw new IllegalStateException("Expected vectors of " + dimension + " numbers, got " + chunk + ".");
         }
@@ -53,21 +57,13 @@ final class FloatRows {
         rows += chunk.size();
     }
 
-    /** N so far. */
-    long rows() {
-        return rows;
-    }
-
-    /**
-     * Fills the header's place.
-     *
-     * @param header as many bytes as were reserved
-     */
-    void writeHeader(byte[] header) throws IOException {
-        if (header.length != headerBytes) {
-            throw new IllegalStateException("Header of " + header.length + " bytes in a place of " + headerBytes + ".");
+    @Override
+    public void finish() throws IOException {
+        ByteBuffer buffer = ByteBuffer.wrap(header.of(rows, dimension));
+        if (buffer.remaining() != headerBytes) {
+            throw new IllegalStateException(
+                    "Header of " + buffer.remaining() + " bytes in a place of " + headerBytes + ".");
         }
-        ByteBuffer buffer = ByteBuffer.wrap(header);
         while (buffer.hasRemaining()) {
             channel.write(buffer, buffer.position());
         }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.embed4j.cli;
 
-import io.embed4j.Embeddings;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -14,12 +13,11 @@ import java.nio.charset.StandardCharsets;
  *
  * <p>Format: <a href="https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html">numpy.lib.format</a>.
  */
-final class NpyWriter implements VectorWriter {
+final class NpyWriter {
     private static final int HEADER_BYTES = 128; // room for the largest N and D
     private static final int PREAMBLE_BYTES = 10;
 
-    private final FloatRows rows;
-    private final int dimension;
+    private NpyWriter() {}
 
     /**
      * Starts a file.
@@ -27,19 +25,8 @@ final class NpyWriter implements VectorWriter {
      * @param channel empty, for writing
      * @param dimension D
      */
-    NpyWriter(FileChannel channel, int dimension) throws IOException {
-        this.rows = new FloatRows(channel, HEADER_BYTES, dimension);
-        this.dimension = dimension;
-    }
-
-    @Override
-    public void write(Embeddings chunk) throws IOException {
-        rows.write(chunk);
-    }
-
-    @Override
-    public void finish() throws IOException {
-        rows.writeHeader(header(rows.rows(), dimension));
+    static VectorWriter start(FileChannel channel, int dimension) throws IOException {
+        return new FloatRows(channel, dimension, HEADER_BYTES, NpyWriter::header);
     }
 
     /** Returns {@link #HEADER_BYTES} bytes. */

@@ -39,9 +39,9 @@ enum OutputFormat {
      */
     VectorWriter writer(FileChannel channel, int dimension) throws IOException {
         return switch (this) {
-            case NPY -> new NpyWriter(channel, dimension);
+            case NPY -> NpyWriter.start(channel, dimension);
             case JSONL -> new JsonlWriter(Channels.newOutputStream(channel));
-            case SAFETENSORS -> new SafetensorsWriter(channel, dimension);
+            case SAFETENSORS -> SafetensorsWriter.start(channel, dimension);
         };
     }
 }

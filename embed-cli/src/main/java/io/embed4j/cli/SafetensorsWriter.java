@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.embed4j.cli;
 
-import io.embed4j.Embeddings;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -14,11 +13,10 @@ import java.nio.charset.StandardCharsets;
  *
  * <p>Format: <a href="https://github.com/huggingface/safetensors#format">huggingface/safetensors</a>.
  */
-final class SafetensorsWriter implements VectorWriter {
+final class SafetensorsWriter {
     private static final int HEADER_BYTES = 192; // room for the largest N and D
 
-    private final FloatRows rows;
-    private final int dimension;
+    private SafetensorsWriter() {}
 
     /**
      * Starts a file.
@@ -26,19 +24,8 @@ final class SafetensorsWriter implements VectorWriter {
      * @param channel empty, for writing
      * @param dimension D
      */
-    SafetensorsWriter(FileChannel channel, int dimension) throws IOException {
-        this.rows = new FloatRows(channel, HEADER_BYTES, dimension);
-        this.dimension = dimension;
-    }
-
-    @Override
-    public void write(Embeddings chunk) throws IOException {
-        rows.write(chunk);
-    }
-
-    @Override
-    public void finish() throws IOException {
-        rows.writeHeader(header(rows.rows(), dimension));
+    static VectorWriter start(FileChannel channel, int dimension) throws IOException {
+        return new FloatRows(channel, dimension, HEADER_BYTES, SafetensorsWriter::header);
     }
 
     /** Returns {@link #HEADER_BYTES} bytes. */
