@@ -48,7 +48,8 @@ final class DoctorCommand implements Callable<Integer> {
         return report.passed() ? 0 : CliException.FAILED;
     }
 
-    private static String toTable(InstallationReport report) {
+    /** One line a check, and one below it where there is something to do. */
+    static String toTable(InstallationReport report) {
         int width = report.checks().stream()
                 .mapToInt(check -> check.name().length())
                 .max()
@@ -60,9 +61,7 @@ final class DoctorCommand implements Callable<Integer> {
                     ? "FAILED"
                     : check.status().name().toLowerCase(Locale.ROOT);
             table.append(String.format("%-6s  %-" + width + "s  %s%n", status, check.name(), check.detail()));
-            String advice = (check.remedy()
-                            + check.help().map(topic -> " See " + topic.link()).orElse(""))
-                    .strip();
+            String advice = (check.remedy() + link(check)).strip();
             if (!advice.isEmpty()) {
                 table.append(indent).append("-> ").append(advice).append(System.lineSeparator());
             }
@@ -71,6 +70,13 @@ final class DoctorCommand implements Callable<Integer> {
                         "%n%d ok, %d to note, %d failed%n",
                         report.count(Status.OK), report.count(Status.NOTICE), report.count(Status.FAILED)))
                 .toString();
+    }
+
+    /** None where the remedy itself leads to a section, as those of GPUs do: theirs is the closer one. */
+    private static String link(Check check) {
+        return check.remedy().contains(" See docs/")
+                ? ""
+                : check.help().map(topic -> " See " + topic.link()).orElse("");
     }
 
     private static String toJson(InstallationReport report) {

@@ -9,6 +9,10 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.embed4j.EmbedderFactory;
+import io.embed4j.HelpTopic;
+import io.embed4j.InstallationReport;
+import io.embed4j.InstallationReport.Check;
+import io.embed4j.InstallationReport.Status;
 import io.embed4j.Precision;
 import io.embed4j.testkit.Bar;
 import io.embed4j.testkit.Fixture;
@@ -89,6 +93,23 @@ class DoctorCommandTest {
         assertThat(damaged.get("detail").getAsString())
                 .isEqualTo("[tokenizer.json] in " + model + " are not what was unpacked.");
         assertThat(damaged.get("remedy").getAsString()).isEqualTo("Remove " + model + "; it is unpacked again.");
+    }
+
+    @Test
+    void eachFailureLeadsToOneSection() {
+        String table = DoctorCommand.toTable(new InstallationReport(List.of(
+                new Check(
+                        "device cuda:0",
+                        Status.NOTICE,
+                        "There is no driver.",
+                        "Install it. See docs/troubleshooting-cuda.md#cuda-no-driver.",
+                        HelpTopic.DEVICE_UNAVAILABLE),
+                new Check("device cpu", Status.FAILED, "Too old.", "Update it.", HelpTopic.DEVICE_UNAVAILABLE))));
+
+        assertThat(table.lines().map(String::strip))
+                .contains(
+                        "-> Install it. See docs/troubleshooting-cuda.md#cuda-no-driver.",
+                        "-> Update it. See docs/troubleshooting.md#device-unavailable");
     }
 
     /** The numbers that come with the model are the fixture's, and the errors allowed are those of the bar. */
