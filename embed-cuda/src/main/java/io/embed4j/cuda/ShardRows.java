@@ -18,6 +18,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.function.ObjIntConsumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -213,13 +214,7 @@ final class ShardRows implements AutoCloseable {
      * @param values [n, D], at most a slot's rows
      */
     void append(FloatBuffer values) {
-        int count = values.remaining() / spec.dimension();
-        workspace()
-                .ring()
-                .stage(
-                        values.remaining() * Float.BYTES,
-                        pinned -> pinned.asFloatBuffer().put(values.duplicate()),
-                        staged -> append(staged, count));
+        stage(values, this::append);
     }
 
     /**
@@ -248,13 +243,7 @@ final class ShardRows implements AutoCloseable {
      * @param values [n, D], at most a slot's rows
      */
     void measure(FloatBuffer values) {
-        int count = values.remaining() / spec.dimension();
-        workspace()
-                .ring()
-                .stage(
-                        values.remaining() * Float.BYTES,
-                        pinned -> pinned.asFloatBuffer().put(values.duplicate()),
-                        staged -> measure(staged, count));
+        stage(values, this::measure);
     }
 
     /**
@@ -268,6 +257,17 @@ final class ShardRows implements AutoCloseable {
             long skipped = (long) from * spec.dimension() * Float.BYTES;
             store(workspace().at(layout.converted()), values.plus(skipped), Math.min(layout.slotRows(), count - from));
         }
+    }
+
+    /** Brings rows to the device and queues work on them there; it gets their address and how many they are. */
+    private void stage(FloatBuffer values, ObjIntConsumer<DevicePointer> work) {
+        int count = values.remaining() / spec.dimension();
+        workspace()
+                .ring()
+                .stage(
+                        values.remaining() * Float.BYTES,
+                        pinned -> pinned.asFloatBuffer().put(values.duplicate()),
+                        staged -> work.accept(staged, count));
     }
 
     private CorpusPiece pieceOf(int row) {

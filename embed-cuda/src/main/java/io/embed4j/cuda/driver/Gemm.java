@@ -135,61 +135,33 @@ public final class Gemm implements AutoCloseable {
             int out) {
         int slice = type == DType.FP32 ? FP32_SLICE : in;
         for (int from = 0; from < in; from += slice) {
+            int columns = Math.min(slice, in - from);
             long skipped = (long) from * type.bytes();
-            multiplySlice(
-                    type,
-                    resultType,
-                    rows,
-                    x.plus(skipped),
-                    xStride,
-                    w.plus(skipped),
-                    wStride,
-                    y,
-                    yStride,
-                    Math.min(slice, in - from),
+            int status = JCublas2.cublasGemmEx_new(
+                    handle,
+                    cublasOperation.CUBLAS_OP_T,
+                    cublasOperation.CUBLAS_OP_N,
                     out,
-                    from == 0 ? zero : one);
+                    rows,
+                    columns,
+                    one,
+                    w.plus(skipped),
+                    cudaType(type),
+                    wStride,
+                    x.plus(skipped),
+                    cudaType(type),
+                    xStride,
+                    from == 0 ? zero : one,
+                    y,
+                    cudaType(resultType),
+                    yStride,
+                    cublasComputeType.CUBLAS_COMPUTE_32F,
+                    cublasGemmAlgo.CUBLAS_GEMM_DEFAULT);
+            checkCublas(
+                    status,
+                    "cublasGemmEx of [" + rows + ", " + columns + "] with [" + out + ", " + columns + "] in " + type
+                            + " on " + context);
         }
-    }
-
-    private void multiplySlice(
-            DType type,
-            DType resultType,
-            int rows,
-            DevicePointer x,
-            int xStride,
-            DevicePointer w,
-            int wStride,
-            DevicePointer y,
-            int yStride,
-            int in,
-            int out,
-            Pointer shareOfY) {
-        int cudaType = cudaType(type);
-        int status = JCublas2.cublasGemmEx_new(
-                handle,
-                cublasOperation.CUBLAS_OP_T,
-                cublasOperation.CUBLAS_OP_N,
-                out,
-                rows,
-                in,
-                one,
-                w,
-                cudaType,
-                wStride,
-                x,
-                cudaType,
-                xStride,
-                shareOfY,
-                y,
-                cudaType(resultType),
-                yStride,
-                cublasComputeType.CUBLAS_COMPUTE_32F,
-                cublasGemmAlgo.CUBLAS_GEMM_DEFAULT);
-        checkCublas(
-                status,
-                "cublasGemmEx of [" + rows + ", " + in + "] with [" + out + ", " + in + "] in " + type + " on "
-                        + context);
     }
 
     private static int cudaType(DType type) {
