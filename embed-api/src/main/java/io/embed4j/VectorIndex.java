@@ -21,7 +21,8 @@ import org.jspecify.annotations.Nullable;
  * }</pre>
  *
  * <p>Thread-safe. A search sees the rows that there were when it began, whatever is added or deleted meanwhile; adding and
- * deleting take turns. Rows are numbered in the order in which they were added, from 0; a row keeps its number when others
+ * deleting take turns. An addition that fails, for whatever reason, adds nothing: rows that came before the one that failed are
+ * taken back at once, with their numbers, ids and memory. Rows are numbered in the order in which they were added, from 0; a row keeps its number when others
  * are deleted, and when the index is saved and loaded, until {@link #compact} numbers them anew.
  *
  * @since 0.1

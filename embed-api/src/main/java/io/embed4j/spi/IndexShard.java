@@ -6,8 +6,8 @@ import io.embed4j.VectorIndex;
 import java.nio.FloatBuffer;
 
 /**
- * Vectors on one device with top-k by dot product; callers add unit vectors for cosine. Thread-safe: rows are only ever
- * appended, and a search looks at the rows of its selection, which were there when it began.
+ * Vectors on one device with top-k by dot product; callers add unit vectors for cosine. Thread-safe: rows are appended and
+ * never moved, and a search looks at the rows of its selection, which were there when it began.
  *
  * <p>Under {@link IndexSpec.Rescoring#EXACT} results are exact: a score is the dot product of two fp32 vectors, their
  * products (exact in float64) added up in float64 in the order of the numbers from the first to the last; higher scores come
@@ -78,6 +78,14 @@ public interface IndexShard extends AutoCloseable {
     default void add(DeviceRows rows) {
         add(rows.values());
     }
+
+    /**
+     * Remembers the rows that there are, for who appends in several pieces and wants all of them or none.
+     *
+     * @return takes back all rows that were appended since, and the memory that was taken for them; the next ones get their
+     *     numbers. To be run once at most, while no search knows of these rows; searches of earlier rows may be under way
+     */
+    Runnable mark();
 
     /**
      * Finds the rows with the largest dot products.

@@ -21,7 +21,7 @@ import picocli.CommandLine.Option;
         versionProvider = Version.class,
         sortOptions = false,
         description = "Embeds a file of texts and saves them as an index.",
-        footer = {"", "The index appears when it is complete, never before."})
+        footer = {"", "The index appears when it is complete, never before; a build that fails leaves nothing."})
 final class IndexBuildCommand implements Callable<Integer> {
     private final Supplier<EmbedderFactory> embedders;
     private final Terminal terminal;
@@ -56,11 +56,11 @@ final class IndexBuildCommand implements Callable<Integer> {
                 Embedder embedder = factory.open(options)) {
             int dimension = indexed.dimension(embedder);
             IndexModel model = new IndexModel(options.model(), dimension);
-            model.write(output);
-            try (VectorIndex index =
-                    factory.index(dimension, IndexOptions.defaults().withStringIds(true))) {
+            try (UnfinishedIndex unfinished = UnfinishedIndex.create(output, model);
+                    VectorIndex index =
+                            factory.index(dimension, IndexOptions.defaults().withStringIds(true))) {
                 indexed.addTo(texts, embedder, index, terminal);
-                index.save(output);
+                unfinished.finish(index);
                 terminal.err().println(index.size() + " texts in " + output);
             }
         }

@@ -31,7 +31,7 @@ record IndexModel(String model, int dimension) {
      * @throws CliException if it is not there, or no such file
      */
     static IndexModel read(Path index) {
-        Path file = index.resolve(FILE);
+        Path file = file(index);
         try {
             JsonElement json = JsonParser.parseString(Files.readString(file));
             if (json.isJsonObject()
@@ -72,23 +72,37 @@ record IndexModel(String model, int dimension) {
                 cause);
     }
 
-    /** Writes the file; it appears whole or not at all. */
-    void write(Path index) {
+    /** Where the file of an index is. */
+    static Path file(Path index) {
+        return index.resolve(FILE);
+    }
+
+    /** Writes the file, which appears when the caller commits it. */
+    AtomicFile begin(Path index) throws IOException {
         JsonObject json = new JsonObject();
         json.addProperty("model", model);
         json.addProperty("dimension", dimension);
+        return begin(index, Terminal.toJson(json).getBytes(StandardCharsets.UTF_8));
+    }
+
+    /** Writes the file as it was once. */
+    static void write(Path index, byte[] content) throws IOException {
+        try (AtomicFile file = begin(index, content)) {
+            file.commit();
+        }
+    }
+
+    private static AtomicFile begin(Path index, byte[] content) throws IOException {
+        AtomicFile file = AtomicFile.create(file(index));
         try {
-            Files.createDirectories(index);
-            try (AtomicFile file = AtomicFile.create(index.resolve(FILE))) {
-                ByteBuffer bytes = ByteBuffer.wrap(Terminal.toJson(json).getBytes(StandardCharsets.UTF_8));
-                while (bytes.hasRemaining()) {
-                    file.channel().write(bytes);
-                }
-                file.commit();
+            ByteBuffer bytes = ByteBuffer.wrap(content);
+            while (bytes.hasRemaining()) {
+                file.channel().write(bytes);
             }
+            return file;
         } catch (IOException e) {
-            throw CliException.failed(
-                    HelpTopic.CANNOT_WRITE, "Cannot write to --output " + index + ": " + Reason.of(e), e);
+            file.close();
+            throw e;
         }
     }
 }

@@ -60,17 +60,8 @@ final class IndexSearchCommand implements Callable<Integer> {
             description = "The file that the index was built from, to print the texts that were found.")
     private @Nullable String texts;
 
-    @Option(
-            names = "--field",
-            paramLabel = "NAME",
-            description = "The field of --texts that holds the text. Default: text.")
-    private @Nullable String field;
-
-    @Option(
-            names = "--id-field",
-            paramLabel = "NAME",
-            description = "The field of --texts that holds the id. Default: ${DEFAULT-VALUE}.")
-    private String idField = "id";
+    @Mixin
+    private TextFields fields = new TextFields();
 
     @Option(names = "--json", description = "Print JSON.")
     private boolean json;
@@ -127,7 +118,7 @@ final class IndexSearchCommand implements Callable<Integer> {
                     ids.add(hits.stringId(query, rank));
                 }
             }
-            try (TextInput input = TextInput.open(texts, field, idField, terminal.in())) {
+            try (TextInput input = fields.open("--texts", texts, terminal.in())) {
                 while (input.hasNext()) {
                     String text = input.next();
                     if (ids.contains(input.id())) {

@@ -14,7 +14,6 @@ import java.util.HashSet;
 import java.util.Iterator;
 import java.util.Set;
 import java.util.stream.Stream;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
@@ -30,25 +29,15 @@ final class IndexedTexts {
                             + " number is its id; UTF-8.")
     private String input = "";
 
-    @Option(
-            names = "--field",
-            paramLabel = "NAME",
-            description = "The field of a .jsonl line that holds the text. Default: text.")
-    private @Nullable String field;
-
-    @Option(
-            names = "--id-field",
-            paramLabel = "NAME",
-            description = "The field of a .jsonl line that holds the id, a string or a whole number. Default:"
-                    + " ${DEFAULT-VALUE}.")
-    private String idField = "id";
+    @Mixin
+    private TextFields fields = new TextFields();
 
     @Mixin
     private CallOptions call = new CallOptions();
 
     /** Opens the input, before anything costly happens. */
     TextInput open(Terminal terminal) {
-        return TextInput.open(input, field, idField, terminal.in());
+        return fields.open("--input", input, terminal.in());
     }
 
     /** The length of the vectors that the options ask for. */

@@ -43,7 +43,12 @@ public final class Main {
                     .forEach(property -> System.setProperty(property, "info"));
         }
         Terminal terminal = Terminal.ofProcess();
-        EndSignals.install(AtomicFile::deleteAllUnfinished, terminal);
+        EndSignals.install(
+                () -> {
+                    AtomicFile.deleteAllUnfinished();
+                    UnfinishedIndex.removeAll();
+                },
+                terminal);
         System.exit(run(args, EmbedderFactory::find, terminal));
     }
 

@@ -14,7 +14,7 @@ import java.util.NoSuchElementException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The texts of {@code --input}, pulled one by one: a line each of a .txt file or of stdin, or a field of each line of a
+ * The texts of {@code --input} or {@code --texts}, pulled one by one: a line each of a .txt file or of stdin, or a field of each line of a
  * .jsonl file. Whatever is wrong is said with its file and line.
  */
 final class TextInput implements Iterator<String>, AutoCloseable {
@@ -48,12 +48,13 @@ final class TextInput implements Iterator<String>, AutoCloseable {
      * @throws CliException if the format is unknown or the file cannot be opened
      */
     static TextInput open(String argument, @Nullable String field, InputStream standardInput) {
-        return open(argument, field, null, standardInput);
+        return open("--input", argument, field, null, standardInput);
     }
 
     /**
      * Opens an input whose texts have ids: those of a field of a .jsonl file, else the numbers of their lines.
      *
+     * @param option the option that names it, for messages
      * @param argument a file, or {@code -}
      * @param field {@code --field}; null if it was not given
      * @param idField the field that holds the id; null if nobody asks for ids
@@ -61,23 +62,27 @@ final class TextInput implements Iterator<String>, AutoCloseable {
      * @throws CliException if the format is unknown or the file cannot be opened
      */
     static TextInput open(
-            String argument, @Nullable String field, @Nullable String idField, InputStream standardInput) {
+            String option,
+            String argument,
+            @Nullable String field,
+            @Nullable String idField,
+            InputStream standardInput) {
         boolean jsonLines = argument.toLowerCase(Locale.ROOT).endsWith(".jsonl");
         if (field != null && !jsonLines) {
-            throw CliException.usage("--field " + field + " is for .jsonl input; --input is " + argument + ".");
+            throw CliException.usage("--field " + field + " is for .jsonl input; " + option + " is " + argument + ".");
         }
         if (argument.equals(STANDARD_INPUT)) {
             return new TextInput("standard input", null, null, null, unclosable(standardInput));
         }
         if (!jsonLines && !argument.toLowerCase(Locale.ROOT).endsWith(".txt")) {
-            throw CliException.usage("Unknown input format: --input " + argument
+            throw CliException.usage("Unknown input format: " + option + " " + argument
                     + ". Use a .txt or .jsonl file, or - for text lines on stdin.");
         }
         Path file = Path.of(argument);
         if (Files.isDirectory(file)) {
             throw CliException.failed(
                     HelpTopic.CANNOT_READ,
-                    "--input " + argument + " is a directory. Name a .txt or .jsonl file.",
+                    option + " " + argument + " is a directory. Name a .txt or .jsonl file.",
                     null);
         }
         try {
@@ -89,10 +94,10 @@ final class TextInput implements Iterator<String>, AutoCloseable {
                     jsonLines ? idField : null,
                     Files.newInputStream(file));
         } catch (NoSuchFileException e) {
-            throw CliException.failed(HelpTopic.CANNOT_READ, "--input " + argument + " does not exist.", e);
+            throw CliException.failed(HelpTopic.CANNOT_READ, option + " " + argument + " does not exist.", e);
         } catch (IOException e) {
             throw CliException.failed(
-                    HelpTopic.CANNOT_READ, "--input " + argument + " cannot be read: " + Reason.of(e), e);
+                    HelpTopic.CANNOT_READ, option + " " + argument + " cannot be read: " + Reason.of(e), e);
         }
     }
 

@@ -23,6 +23,7 @@ import java.util.Objects;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -276,6 +277,74 @@ class IndexCommandTest {
                     .isIn(1, 2);
             assertThat(err.toString()).contains(gone);
         }
+    }
+
+    /** Whatever fails, the directory is as it was: not there, or with what was in it. */
+    @Test
+    void aBuildThatFailsLeavesNothing() throws IOException {
+        Path bad = Files.write(
+                folder.resolve("bad.jsonl"), List.of("{\"id\": 1, \"text\": \"x\"}", "{\"id\": 2, \"text\": 3}"));
+        Path good = Files.write(folder.resolve("good.txt"), List.of("the sun is hot"));
+        Path output = folder.resolve("new");
+        assertThat(exitCode(
+                        "index",
+                        "build",
+                        "-d",
+                        "cpu",
+                        "-i",
+                        bad.toString(),
+                        "-o",
+                        output.resolve("a/b").toString()))
+                .isEqualTo(1);
+        assertThat(err.toString()).contains("bad.jsonl, line 2: ");
+        assertThat(output).doesNotExist();
+
+        Files.createDirectories(output.resolve("manifest.json.part/in-the-way"));
+        Files.writeString(output.resolve("notes.txt"), "mine");
+        String[] build = {"index", "build", "-d", "cpu", "-i", good.toString(), "-o", output.toString()};
+        assertThat(exitCode("index", "build", "-d", "cpu", "-i", bad.toString(), "-o", output.toString()))
+                .isEqualTo(1);
+        assertThat(names(output)).containsExactly("manifest.json.part", "notes.txt");
+        assertThat(exitCode(build)).isEqualTo(1);
+        assertThat(err.toString()).contains("The index could not be saved to " + output);
+        assertThat(names(output)).containsExactly("manifest.json.part", "notes.txt");
+        Files.writeString(output.resolve("model.json"), "mine too");
+        assertThat(exitCode(build)).isEqualTo(1);
+        assertThat(names(output)).containsExactly("manifest.json.part", "model.json", "notes.txt");
+        assertThat(output.resolve("model.json")).hasContent("mine too");
+
+        Files.delete(output.resolve("manifest.json.part/in-the-way"));
+        Files.delete(output.resolve("manifest.json.part"));
+        run(build);
+        assertThat(names(output))
+                .containsExactly("lock", "manifest.json", "model.json", "notes.txt", "segment-00000001.safetensors");
+        assertThat(run("index", "stats", "--index", output.toString())).contains("texts       1");
+    }
+
+    private static List<String> names(Path directory) throws IOException {
+        try (Stream<Path> files = Files.list(directory)) {
+            return files.map(file -> String.valueOf(file.getFileName()))
+                    .sorted()
+                    .toList();
+        }
+    }
+
+    /** The fields of --texts are named as those of --input; what is wrong is said of --texts. */
+    @Test
+    void textsAreFoundInOtherFields() throws IOException {
+        Path input = Files.write(folder.resolve("h.jsonl"), List.of("{\"key\": \"k\", \"body\": \"the sun is hot\"}"));
+        String index = folder.resolve("h").toString();
+        String[] fields = {"--field", "body", "--id-field", "key"};
+        run(with(fields, "index", "build", "-d", "cpu", "-i", input.toString(), "-o", index));
+        String[] search = {"index", "search", "-d", "cpu", "--index", index, "-q", "summer", "--texts"};
+        assertThat(run(with(fields, with(new String[] {input.toString()}, search))))
+                .matches("0\\.\\d{4}  k  the sun is hot\n");
+        assertThat(exitCode(with(new String[] {"h.csv"}, search))).isEqualTo(2);
+        assertThat(err.toString()).contains("Unknown input format: --texts h.csv.");
+    }
+
+    private static String[] with(String[] more, String... words) {
+        return Stream.concat(Stream.of(words), Stream.of(more)).toArray(String[]::new);
     }
 
     /** The README shows what the command prints, up to the last digit of a score. */

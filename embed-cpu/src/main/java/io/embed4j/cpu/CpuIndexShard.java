@@ -128,6 +128,22 @@ final class CpuIndexShard implements IndexShard {
     }
 
     @Override
+    public synchronized Runnable mark() {
+        int rowsBefore = rows;
+        RowBounds boundsBefore = bounds;
+        Runnable fp32 = fp32Rows.mark();
+        Optional<Runnable> sixteenBit = sixteenBitRows.map(SixteenBitRows::mark);
+        return () -> {
+            synchronized (this) {
+                rows = rowsBefore;
+                bounds = boundsBefore;
+                fp32.run();
+                sixteenBit.ifPresent(Runnable::run);
+            }
+        };
+    }
+
+    @Override
     public Hits search(FloatBuffer queries, int k, RowSelection selection) {
         int queryCount = IndexChecks.requireSearch(queries, dimension, k, selection, rows);
         long[] ids = new long[IndexChecks.results(queryCount, k)];

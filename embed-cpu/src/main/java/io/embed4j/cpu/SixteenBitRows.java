@@ -67,12 +67,30 @@ final class SixteenBitRows implements AutoCloseable {
                 capacity = end(fresh);
             }
         } catch (RuntimeException | Error e) {
-            while (reservations.size() > partsReserved) {
-                reservations.remove(reservations.size() - 1).close();
-            }
+            giveBack(partsReserved);
             throw e;
         }
         parts = List.copyOf(list);
+    }
+
+    private void giveBack(int reservationsLeft) {
+        while (reservations.size() > reservationsLeft) {
+            reservations.remove(reservations.size() - 1).close();
+        }
+    }
+
+    /**
+     * Remembers the room that there is.
+     *
+     * @return gives back what was reserved since
+     */
+    Runnable mark() {
+        List<Part> before = parts;
+        int reserved = reservations.size();
+        return () -> {
+            parts = before;
+            giveBack(reserved);
+        };
     }
 
     private static int end(Part part) {

@@ -282,6 +282,27 @@ final class CudaIndexShard implements IndexShard {
         });
     }
 
+    @Override
+    public Runnable mark() {
+        return whileOpen(() -> {
+            synchronized (appending) {
+                Published before = published;
+                Runnable there = rows.mark();
+                return () -> backTo(before, there);
+            }
+        });
+    }
+
+    private void backTo(Published before, Runnable takeBack) {
+        whileOpen(() -> {
+            synchronized (appending) {
+                published = before;
+                onDevice(takeBack);
+            }
+            return before;
+        });
+    }
+
     // ---- searching ----
 
     @Override

@@ -301,6 +301,27 @@ final class ShardRows implements AutoCloseable {
         resident = rows;
     }
 
+    /**
+     * Remembers the rows that there are.
+     *
+     * @return takes back all rows that came since, here and on the host, with their pieces
+     */
+    Runnable mark() {
+        int residentBefore = resident;
+        boolean fullBefore = full;
+        int piecesBefore = pieces.size();
+        Runnable hostBefore = host.mark();
+        return () -> {
+            resident = residentBefore;
+            full = fullBefore;
+            hostBefore.run();
+            List<CorpusPiece> gone = pieces.subList(piecesBefore, pieces.size());
+            List<CorpusPiece> closing = List.copyOf(gone);
+            gone.clear();
+            closing.forEach(CorpusPiece::close);
+        };
+    }
+
     // ---- reading ----
 
     /** Brings rows of the host to the device and queues work on them there. */

@@ -169,7 +169,7 @@ class CudaVectorIndexTest {
                     .isInstanceOfSatisfying(
                             InvalidTextException.class,
                             e -> assertThat(e.index()).isEqualTo(515));
-            assertThat(index.size()).isZero();
+            assertThat(index.rows()).isZero();
             assertThatThrownBy(() -> onDevice.add(new long[] {1}, List.of("one", "two")))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessage("There are 1 ids for 2 texts.");
@@ -213,7 +213,7 @@ class CudaVectorIndexTest {
                         failures++;
                     }
                     emulated.heal();
-                    assertThat(index.size()).isIn(0, texts.size());
+                    assertThat(index.rows()).isIn(0, texts.size());
                 }
             }
             assertThat(failures).isGreaterThan(6);

@@ -23,6 +23,37 @@ public abstract class DeviceIndexContract extends IndexContract {
         return device().index(spec);
     }
 
+    /** Rows that are taken back give back the memory that they took, and come again within the plan. */
+    @ParameterizedTest
+    @EnumSource(names = {"FP32", "FP16", "BF16"})
+    void rowsThatAreTakenBackGiveBackTheirMemory(DType storage) {
+        IndexSpec spec = new IndexSpec(48, storage, IndexSpec.Rescoring.EXACT);
+        long before = device().memory().reservedBytes();
+        try (IndexShard shard = device().index(spec)) {
+            shard.add(FloatBuffer.allocate(700 * 48));
+            shard.search(FloatBuffer.allocate(48), 3, RowSelection.first(700));
+            long reserved = device().memory().reservedBytes();
+            Runnable takeBack = shard.mark();
+            for (int piece = 0; piece < 6; piece++) {
+                shard.add(FloatBuffer.allocate(20_000 * 48));
+            }
+            long more = device().memory().reservedBytes();
+            takeBack.run();
+            long rowBytes = 120_000L * 48 * storage.bytes();
+            assertThat(more - device().memory().reservedBytes()).isGreaterThanOrEqualTo(rowBytes);
+            long grown = device().planIndex(spec, 120_700).device().workspaceBytes()
+                    - device().planIndex(spec, 700).device().workspaceBytes();
+            assertThat(device().memory().reservedBytes() - reserved)
+                    .as("the workspace may stay as it is")
+                    .isLessThanOrEqualTo(grown);
+            shard.add(FloatBuffer.allocate(120_000 * 48));
+            assertThat(device().memory().reservedBytes() - before)
+                    .isLessThanOrEqualTo(
+                            device().planIndex(spec, 120_700).device().totalBytes());
+        }
+        assertThat(device().memory().reservedBytes()).isEqualTo(before);
+    }
+
     /** However rows come, no more is reserved than was planned for as many, and all is given back. */
     @ParameterizedTest
     @EnumSource(names = {"FP32", "FP16", "BF16"})

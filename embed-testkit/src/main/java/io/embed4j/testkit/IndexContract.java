@@ -17,6 +17,7 @@ import java.util.BitSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Random;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -412,6 +413,73 @@ public abstract class IndexContract {
             for (Thread searcher : searchers) {
                 searcher.join();
             }
+            assertThat(failure.get()).isNull();
+        }
+    }
+
+    /** Rows that are taken back are as if they had never been, long ones too, which would widen every margin. */
+    @ParameterizedTest
+    @EnumSource(names = {"FP32", "FP16", "BF16"})
+    void rowsAreTakenBack(DType storage) {
+        int dimension = 24;
+        Random random = new Random(11);
+        float[] rows = unitVectors(random, 3000, dimension);
+        float[] queries = unitVectors(random, 3, dimension);
+        float[] wrong = unitVectors(random, 5000, dimension);
+        for (int i = 0; i < wrong.length; i++) {
+            wrong[i] *= 1000;
+        }
+        try (IndexShard shard = exact(dimension, storage)) {
+            for (int count : new int[] {0, 1000, 2000}) {
+                Runnable takeBack = shard.mark();
+                shard.add(FloatBuffer.wrap(wrong, 0, 7 * dimension));
+                shard.adopt(direct(wrong));
+                assertThat(shard.rows()).isEqualTo(count + 5007);
+                takeBack.run();
+                assertThat(shard.rows()).isEqualTo(count);
+                checkAll(count + " are left", shard, rows, queries, 20);
+                shard.add(FloatBuffer.wrap(rows, count * dimension, 1000 * dimension));
+                checkAll(count + 1000 + " rows", shard, rows, queries, 20);
+                assertThat(shard.read(count, 1))
+                        .isEqualTo(Arrays.copyOfRange(rows, count * dimension, (count + 1) * dimension));
+            }
+        }
+    }
+
+    /** Searches of earlier rows go on while rows behind them come, are taken back and are overwritten. */
+    @Test
+    void searchesGoOnWhileRowsAreTakenBack() throws InterruptedException {
+        int dimension = 24;
+        int count = 1000;
+        Random random = new Random(12);
+        float[] rows = unitVectors(random, count, dimension);
+        float[] wrong = unitVectors(random, 2 * count, dimension);
+        float[] queries = unitVectors(random, 3, dimension);
+        BruteForce truth = new BruteForce(dimension, rows);
+        AtomicInteger known = new AtomicInteger();
+        AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
+        try (IndexShard shard = exact(dimension, DType.FP16)) {
+            Thread searcher = new Thread(() -> {
+                try {
+                    int seen = 0;
+                    while (seen < count) {
+                        seen = known.get();
+                        Hits hits = search(shard, queries, 10, RowSelection.first(seen));
+                        truth.check(seen + " rows", hits, queries, seen, row -> true);
+                    }
+                } catch (Throwable e) {
+                    failure.set(e);
+                }
+            });
+            searcher.start();
+            for (int added = 0; added < count; added += 50) {
+                Runnable takeBack = shard.mark();
+                shard.add(FloatBuffer.wrap(wrong));
+                takeBack.run();
+                shard.add(FloatBuffer.wrap(rows, added * dimension, 50 * dimension));
+                known.set(added + 50);
+            }
+            searcher.join();
             assertThat(failure.get()).isNull();
         }
     }

@@ -29,10 +29,11 @@ import org.jspecify.annotations.Nullable;
  * What users know of an index, in front of a shard that only knows rows: ids, deleted rows, unit vectors, snapshots.
  *
  * <p>Who adds or deletes holds this object's monitor and publishes a new {@link State} at the end; who searches takes the
- * state that there is, without a lock. Rows that an addition could not bring to its end are in the shard and stay dead.
+ * state that there is, without a lock. An addition that cannot be brought to its end takes its rows back: nobody knows of them.
  */
 public final class DefaultVectorIndex implements VectorIndex {
-    private static final int NUMBERS_AT_A_TIME = 1 << 20;
+    /** Rows are read in pieces of this many numbers. */
+    static final int NUMBERS_AT_A_TIME = 1 << 20;
 
     private final IndexShard shard;
     private final IndexOptions options;
@@ -149,10 +150,12 @@ public final class DefaultVectorIndex implements VectorIndex {
         }
     }
 
-    /** Adds all rows and makes them known, or buries those that came before the one that failed. */
+    /** Adds all rows and makes them known, or takes back those that came before the one that failed. */
     private void add(VectorRows rows, int expected, IntConsumer appendIds) {
         reading(() -> {
             int before = shard.rows();
+            Runnable forgetIds = ids.mark();
+            Runnable takeBackRows = shard.mark();
             try {
                 fillShard(rows);
                 int count = shard.rows() - before;
@@ -161,14 +164,14 @@ public final class DefaultVectorIndex implements VectorIndex {
                 }
                 appendIds.accept(count);
                 state = State.of(ids, state.deleted());
-            } finally {
-                int dead = shard.rows() - ids.rows();
-                if (dead > 0) {
-                    BitSet deleted = (BitSet) state.deleted().clone();
-                    deleted.set(ids.rows(), ids.rows() + dead);
-                    ids.appendDead(dead);
-                    state = State.of(ids, deleted);
+            } catch (RuntimeException | Error e) {
+                forgetIds.run();
+                try {
+                    takeBackRows.run();
+                } catch (RuntimeException | Error later) {
+                    e.addSuppressed(later);
                 }
+                throw e;
             }
             return null;
         });

@@ -111,10 +111,14 @@ public final class HostRows implements AutoCloseable {
         try {
             add(values.duplicate(), count);
         } catch (RuntimeException | Error e) {
-            while (reservations.size() > partsReserved) {
-                reservations.remove(reservations.size() - 1).close();
-            }
+            giveBack(partsReserved);
             throw e;
+        }
+    }
+
+    private void giveBack(int reservationsLeft) {
+        while (reservations.size() > reservationsLeft) {
+            reservations.remove(reservations.size() - 1).close();
         }
     }
 
@@ -160,6 +164,26 @@ public final class HostRows implements AutoCloseable {
             lastPartRoom = 0;
             parts = new Parts(List.copyOf(list), parts.rows() + count);
         }
+    }
+
+    /**
+     * Remembers the rows that there are.
+     *
+     * @return takes back all rows that came since, and their memory; see {@link io.embed4j.spi.IndexShard#mark}
+     */
+    public synchronized Runnable mark() {
+        Parts before = parts;
+        int room = lastPartRoom;
+        int copied = copiedRows;
+        int reserved = reservations.size();
+        return () -> backTo(before, room, copied, reserved);
+    }
+
+    private synchronized void backTo(Parts before, int room, int copied, int reserved) {
+        parts = before;
+        lastPartRoom = room;
+        copiedRows = copied;
+        giveBack(reserved);
     }
 
     private int countRows(FloatBuffer values) {

@@ -53,6 +53,16 @@ public class PlainIndexShard implements IndexShard {
     }
 
     @Override
+    public synchronized Runnable mark() {
+        int before = rows.size();
+        return () -> truncate(before);
+    }
+
+    private synchronized void truncate(int count) {
+        rows.subList(count, rows.size()).clear();
+    }
+
+    @Override
     public synchronized Hits search(FloatBuffer queries, int k, RowSelection selection) {
         int queryCount = IndexChecks.requireSearch(queries, dimension, k, selection, rows.size());
         long[] ids = new long[IndexChecks.results(queryCount, k)];

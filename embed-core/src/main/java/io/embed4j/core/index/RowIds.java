@@ -107,16 +107,26 @@ final class RowIds {
         }
     }
 
-    /** Appends rows that can never be found. */
-    void appendDead(int count) {
-        reserve(count);
-        for (int i = 0; i < count; i++) {
-            if (strings) {
-                put("", false);
-            } else {
-                put(-1, false);
+    /**
+     * Remembers the rows that there are.
+     *
+     * @return forgets all that came since
+     */
+    Runnable mark() {
+        int rowsBefore = rows;
+        long followingBefore = following;
+        boolean counted = rowOf == null;
+        return () -> {
+            if (counted) {
+                rowOf = null;
+            } else if (rowOf != null) {
+                for (int row = rowsBefore; row < rows; row++) {
+                    rowOf.remove(strings ? names[row] : (Object) numbers[row]);
+                }
             }
-        }
+            rows = rowsBefore;
+            following = followingBefore;
+        };
     }
 
     private void put(long id, boolean alive) {
@@ -158,10 +168,7 @@ final class RowIds {
      * @return the row; -1 if there is none
      */
     int row(Object id, BitSet deleted) {
-        if (rowOf != null) {
-            return rowOf.getOrDefault(id, -1);
-        }
-        long row = (Long) id;
+        long row = rowOf != null ? rowOf.getOrDefault(id, -1) : (Long) id;
         return row >= 0 && row < rows && !deleted.get((int) row) ? (int) row : -1;
     }
 

@@ -11,6 +11,7 @@ import java.nio.FloatBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -41,6 +42,8 @@ public record SavedIndex(Path directory, IndexManifest manifest) {
     private static final String MANIFEST = "manifest.json";
     private static final String UNFINISHED_MANIFEST = "manifest.json.part";
     private static final String LOCK = "lock";
+    private static final String SEGMENT = "segment";
+    private static final String DELETED = "deleted";
 
     /** Takes what a segment holds. */
     @FunctionalInterface
@@ -167,18 +170,17 @@ public record SavedIndex(Path directory, IndexManifest manifest) {
         }
         IndexContent content = LiveRows.of(old, deleted);
         long generation = old.manifest().generation() + 1;
-        Path file = old.directory().resolve(fileName("segment", generation));
-        List<Entry> segments = content.rows() == 0 ? List.of() : List.of(SegmentFile.write(file, content, 0));
-        new SavedIndex(
-                        old.directory(),
-                        new IndexManifest(
-                                generation,
-                                content.dimension(),
-                                content.similarity(),
-                                content.stringIds(),
-                                segments,
-                                Optional.empty()))
-                .commit();
+        change(old.directory(), generation, () -> {
+            Path file = old.directory().resolve(fileName(SEGMENT, generation));
+            List<Entry> segments = content.rows() == 0 ? List.of() : List.of(SegmentFile.write(file, content, 0));
+            return new IndexManifest(
+                    generation,
+                    content.dimension(),
+                    content.similarity(),
+                    content.stringIds(),
+                    segments,
+                    Optional.empty());
+        });
         return deleted.cardinality();
     }
 
@@ -220,24 +222,49 @@ public record SavedIndex(Path directory, IndexManifest manifest) {
         if (unchanged && before != null) {
             return before;
         }
-        if (content.rows() > saved) {
-            String name = fileName("segment", generation);
-            segments.add(SegmentFile.write(directory.resolve(name), content, saved));
+        return change(directory, generation, () -> {
+            if (content.rows() > saved) {
+                Path file = directory.resolve(fileName(SEGMENT, generation));
+                segments.add(SegmentFile.write(file, content, saved));
+            }
+            Optional<Entry> nowDeleted = deleted;
+            if (deleted.map(Entry::rows).orElse(0) != content.deleted().cardinality()) {
+                Path file = directory.resolve(fileName(DELETED, generation));
+                nowDeleted = Optional.of(SegmentFile.writeDeleted(file, content.deleted()));
+            }
+            return new IndexManifest(
+                    generation,
+                    content.dimension(),
+                    content.similarity(),
+                    content.stringIds(),
+                    List.copyOf(segments),
+                    nowDeleted);
+        });
+    }
+
+    /** Writes the files of a generation and says what is there then. */
+    @FunctionalInterface
+    private interface Change {
+        IndexManifest write() throws IOException;
+    }
+
+    /** Makes a change in one step; if it fails, its files are removed. */
+    private static SavedIndex change(Path directory, long generation, Change change) throws IOException {
+        SavedIndex now;
+        try {
+            now = new SavedIndex(directory, change.write());
+            now.replaceManifest();
+        } catch (IOException | RuntimeException | Error e) {
+            for (String kind : List.of(SEGMENT, DELETED)) {
+                Files.deleteIfExists(directory.resolve(fileName(kind, generation)));
+            }
+            if (Files.isRegularFile(directory.resolve(UNFINISHED_MANIFEST))) {
+                Files.deleteIfExists(directory.resolve(UNFINISHED_MANIFEST));
+            }
+            throw e;
         }
-        if (deleted.map(Entry::rows).orElse(0) != content.deleted().cardinality()) {
-            String name = fileName("deleted", generation);
-            deleted = Optional.of(SegmentFile.writeDeleted(directory.resolve(name), content.deleted()));
-        }
-        SavedIndex now = new SavedIndex(
-                directory,
-                new IndexManifest(
-                        generation,
-                        content.dimension(),
-                        content.similarity(),
-                        content.stringIds(),
-                        List.copyOf(segments),
-                        deleted));
-        now.commit();
+        force(directory);
+        now.removeOthers();
         return now;
     }
 
@@ -245,7 +272,7 @@ public record SavedIndex(Path directory, IndexManifest manifest) {
         return String.format(Locale.ROOT, "%s-%08d.safetensors", kind, generation);
     }
 
-    private void commit() throws IOException {
+    private void replaceManifest() throws IOException {
         force(directory);
         Path unfinished = directory.resolve(UNFINISHED_MANIFEST);
         try (FileChannel channel = FileChannel.open(
@@ -257,8 +284,6 @@ public record SavedIndex(Path directory, IndexManifest manifest) {
             channel.force(true);
         }
         Files.move(unfinished, directory.resolve(MANIFEST), StandardCopyOption.ATOMIC_MOVE);
-        force(directory);
-        removeOthers();
     }
 
     /** The names in a directory are on the disk only after this; where a system cannot do it (Windows), it does so itself. */
@@ -279,7 +304,7 @@ public record SavedIndex(Path directory, IndexManifest manifest) {
                     Files.deleteIfExists(file);
                 }
             }
-        } catch (IOException e) {
+        } catch (IOException | DirectoryIteratorException e) {
             // They are in nobody's way, and the next save tries again.
         }
     }

@@ -15,6 +15,7 @@ import io.embed4j.SimilarityFunction;
 import io.embed4j.VectorIndex;
 import io.embed4j.VectorRows;
 import io.embed4j.spi.IndexSpec;
+import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.Iterator;
@@ -167,6 +168,9 @@ class DefaultVectorIndexTest {
             assertThat(ids(index.search(new float[][] {{1}}, 9), 0)).containsExactly(0L, 2L, 1L);
             index.add(new float[][] {{1}});
             assertThat(ids(index.search(new float[][] {{1}}, 9), 0)).containsExactly(0L, 2L, 1L, 4L);
+            assertThat(index.delete(3)).as("gone before ids were given by hand").isZero();
+            index.add(new long[] {3}, VectorRows.of(1, new float[][] {{1}}));
+            assertThat(ids(index.search(new float[][] {{1}}, 9), 0)).containsExactly(0L, 2L, 1L, 4L, 3L);
         }
     }
 
@@ -188,7 +192,7 @@ class DefaultVectorIndexTest {
         }
     }
 
-    /** The rows before the bad one are in the shard by then; they must never be found. */
+    /** The rows before the bad one are in the shard by then; they go again, with their numbers and ids. */
     @Test
     void anAdditionThatFailsHalfwayAddsNothing() {
         try (VectorIndex index = index(1)) {
@@ -201,13 +205,59 @@ class DefaultVectorIndexTest {
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessage("Row 1500000 holds NaN or infinity.");
             assertThat(index.size()).isEqualTo(1);
+            assertThat(index.rows()).isEqualTo(1);
             index.add(new float[][] {{1}, {-1}});
             assertThat(ids(index.search(new float[][] {{1}}, 5), 0)).containsExactly(0L, 1L, 2L);
             assertThatThrownBy(() -> index.add(new long[] {50, 51}, VectorRows.of(1, new float[][] {{1}})))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessage("There are 2 ids for 1 rows.");
-            assertThat(index.size()).isEqualTo(3);
+            assertThat(index.rows()).isEqualTo(3);
             assertThat(ids(index.search(new float[][] {{1}}, 5), 0)).containsExactly(0L, 1L, 2L);
+        }
+    }
+
+    /** Whatever kind ids are of, those of rows that were taken back are free, and numbers go on where they were. */
+    @Test
+    void idsOfAFailedAdditionAreFree() {
+        VectorRows tooFew = VectorRows.of(1, new float[][] {{1}});
+        try (VectorIndex index = index(1, STRINGS)) {
+            index.add(List.of("a"), VectorRows.of(1, new float[][] {{1}}));
+            assertThatThrownBy(() -> index.add(List.of("b", "c"), tooFew)).hasMessage("There are 2 ids for 1 rows.");
+            index.add(List.of("c", "b"), VectorRows.of(1, new float[][] {{1}, {1}}));
+            assertThat(strings(index.search(new float[][] {{1}}, 5), 0)).containsExactly("a", "c", "b");
+        }
+        try (VectorIndex index = index(1)) {
+            index.add(new float[][] {{1}, {1}});
+            assertThatThrownBy(() -> index.add(new long[] {70, 71}, VectorRows.of(1, new float[][] {{Float.NaN}})))
+                    .hasMessage("Row 0 holds NaN or infinity.");
+            index.add(new float[][] {{1}});
+            assertThat(ids(index.search(new float[][] {{1}}, 5), 0)).containsExactly(0L, 1L, 2L);
+        }
+    }
+
+    /** A shard that has no room any more, after some pieces: what it took is taken back there too. */
+    @Test
+    void aShardThatRefusesGivesBackWhatItTook() {
+        int[] refusesFrom = {Integer.MAX_VALUE};
+        PlainIndexShard shard = new PlainIndexShard(IndexSpec.exact(1)) {
+            @Override
+            public synchronized void add(FloatBuffer values) {
+                if (rows() >= refusesFrom[0]) {
+                    throw new EmbedException("no room");
+                }
+                super.add(values);
+            }
+        };
+        try (VectorIndex index = new DefaultVectorIndex(shard, IndexOptions.defaults(), () -> {})) {
+            index.add(new float[][] {{1}});
+            refusesFrom[0] = 2;
+            Iterator<float[]> rows = Stream.generate(() -> new float[] {1})
+                    .limit(DefaultVectorIndex.NUMBERS_AT_A_TIME + 1)
+                    .iterator();
+            assertThatThrownBy(() -> index.add(VectorRows.of(1, rows))).hasMessage("no room");
+            assertThat(shard.rows()).isEqualTo(1);
+            index.add(new float[][] {{1}});
+            assertThat(ids(index.search(new float[][] {{1}}, 5), 0)).containsExactly(0L, 1L);
         }
     }
 

@@ -228,6 +228,70 @@ class SavedIndexTest {
         }
     }
 
+    /** The manifest is what comes last: rows that were written already go again, and what was there before stays. */
+    @Test
+    void aSaveThatFailsLeavesWhatWasThere() throws IOException {
+        try (DefaultVectorIndex index = empty(IndexOptions.defaults())) {
+            index.add(random(10, 1));
+            Path other = Files.createDirectories(folder.resolve("other"));
+            Path inTheWay =
+                    Files.createDirectories(folder.resolve("manifest.json.part").resolve("below"));
+            assertThatThrownBy(() -> index.save(folder))
+                    .isInstanceOf(EmbedException.class)
+                    .hasMessageStartingWith("The index could not be saved to " + folder);
+            assertThat(files()).containsExactly("lock", "manifest.json.part", "other");
+
+            Files.delete(inTheWay);
+            Files.delete(inTheWay.getParent());
+            Files.delete(other);
+            index.save(folder);
+            index.add(random(10, 2));
+            index.delete(3);
+            Files.createDirectories(inTheWay);
+            assertThatThrownBy(() -> index.save(folder)).isInstanceOf(EmbedException.class);
+            assertThat(files())
+                    .containsExactly("lock", "manifest.json", "manifest.json.part", "segment-00000001.safetensors");
+            Files.delete(inTheWay);
+            Files.delete(inTheWay.getParent());
+            index.save(folder);
+            List<String> saved = files();
+            Files.createDirectories(inTheWay);
+            assertThatThrownBy(() -> SavedIndex.compact(folder))
+                    .isInstanceOf(EmbedException.class)
+                    .hasMessageStartingWith("The index could not be saved to ");
+            Files.delete(inTheWay);
+            Files.delete(inTheWay.getParent());
+            assertThat(files()).isEqualTo(saved);
+            try (DefaultVectorIndex loaded = load(folder)) {
+                assertThat(seen(loaded)).isEqualTo(seen(index));
+            }
+        }
+    }
+
+    /** Rows of an addition that failed are in no file, and later ones have their numbers. */
+    @Test
+    void rowsOfAFailedAdditionAreNotSaved() throws IOException {
+        try (DefaultVectorIndex index = empty(IndexOptions.defaults())) {
+            index.add(random(10, 1));
+            index.save(folder);
+            float[][] bad = random(DefaultVectorIndex.NUMBERS_AT_A_TIME / DIMENSION + 10, 2);
+            bad[bad.length - 1][0] = Float.NaN;
+            assertThatThrownBy(() -> index.add(bad)).hasMessageContaining("Row " + (bad.length - 1));
+            assertThat(index.rows()).isEqualTo(10);
+            index.save(folder);
+            assertThat(files()).containsExactly("lock", "manifest.json", "segment-00000001.safetensors");
+            index.add(random(5, 3));
+            index.save(folder);
+            assertThat(files())
+                    .containsExactly(
+                            "lock", "manifest.json", "segment-00000001.safetensors", "segment-00000002.safetensors");
+            try (DefaultVectorIndex loaded = load(folder)) {
+                assertThat(seen(loaded)).isEqualTo(seen(index));
+                assertThat(loaded.rows()).isEqualTo(15);
+            }
+        }
+    }
+
     @Test
     void aDirectoryWithoutAnIndexIsNamed() {
         assertThatThrownBy(() -> SavedIndex.open(folder))
