@@ -2,6 +2,7 @@
 package io.embed4j.cpu;
 
 import ai.onnxruntime.OnnxTensor;
+import io.embed4j.spec.DType;
 import io.embed4j.spi.RowSelection;
 import java.nio.Buffer;
 import java.nio.ByteBuffer;
@@ -13,12 +14,20 @@ import java.util.concurrent.atomic.AtomicInteger;
 /**
  * One pass over the rows for some queries: workers take blocks of rows one after the other, score them against all queries,
  * and offer what is above the queries' thresholds. A block's scores stay in the cache.
+ *
+ * <p>A block of fp32 rows is fetched into the cache first, by one read of each of its cache lines in four places at once, which keeps
+ * many lines on their way: left to itself, the product reads memory at half that pace. Rows of 16 bits need no such pass: the cast
+ * before their product reads them in order.
  */
 final class BlockScan {
     /** Scores of a block, 1 MiB. */
     private static final int BLOCK_SCORES = 1 << 18;
-    /** Numbers of a block, 2 MiB in fp32: enough that a run's overhead is nothing beside it. */
-    private static final int BLOCK_NUMBERS = 1 << 19;
+    /** Numbers of a block of fp32 rows, 1 MiB: it is to stay in a core's cache from when it is fetched until it is scored. */
+    private static final int FP32_NUMBERS = 1 << 18;
+    /** Numbers of a block of 16-bit rows, 1 MiB: enough that a run's overhead is nothing beside it. */
+    private static final int SIXTEEN_BIT_NUMBERS = 1 << 19;
+
+    private static final int LINE_FLOATS = 16;
     /** More queries are answered in several passes. */
     static final int MAX_QUERIES = 1024;
 
@@ -47,6 +56,8 @@ final class BlockScan {
         private float[] row = new float[0];
         private float[] passedScores = new float[0];
         private int[] passedRows = new int[0];
+        /** What was fetched, so that fetching it is not for nothing in a compiler's eyes. */
+        int fetched;
 
         /** Bytes outside the Java heap. */
         static final long BYTES = (long) BLOCK_SCORES * Float.BYTES;
@@ -76,8 +87,9 @@ final class BlockScan {
     }
 
     /** How many rows a block has at most. */
-    static int blockRows(int queries, int dimension) {
-        return Math.min(BLOCK_SCORES / queries, Math.max(64, BLOCK_NUMBERS / dimension));
+    static int blockRows(int queries, int dimension, DType storage) {
+        int numbers = storage == DType.FP32 ? FP32_NUMBERS : SIXTEEN_BIT_NUMBERS;
+        return Math.min(BLOCK_SCORES / queries, Math.max(16, numbers / dimension));
     }
 
     /** Works until no block is left; called by every worker. */
@@ -85,6 +97,9 @@ final class BlockScan {
         for (int at = next.getAndIncrement(); at < blocks.size(); at = next.getAndIncrement()) {
             Block block = blocks.get(at);
             if (selection.isAll() || anySelected(block)) {
+                if (block.values() instanceof FloatBuffer rows) {
+                    scratch.fetched += fetch(rows);
+                }
                 session.run(queries, block.values(), block.rows(), dimension, scratch.scores);
                 scratch.reserve(block.rows());
                 for (int query = 0; query < survivors.length; query++) {
@@ -92,6 +107,19 @@ final class BlockScan {
                 }
             }
         }
+    }
+
+    /** Reads a number of each cache line, in four places at once. */
+    private static int fetch(FloatBuffer rows) {
+        int quarter = rows.limit() / 4;
+        int sum = 0;
+        for (int i = 0; i < quarter; i += LINE_FLOATS) {
+            sum += Float.floatToRawIntBits(rows.get(i))
+                    + Float.floatToRawIntBits(rows.get(i + quarter))
+                    + Float.floatToRawIntBits(rows.get(i + 2 * quarter))
+                    + Float.floatToRawIntBits(rows.get(i + 3 * quarter));
+        }
+        return sum;
     }
 
     private boolean anySelected(Block block) {

@@ -189,7 +189,8 @@ final class CpuIndexShard implements IndexShard {
         for (float[] query : queries) {
             values.put(query);
         }
-        List<BlockScan.Block> blocks = blocks(selection.rows(), BlockScan.blockRows(queries.length, dimension));
+        List<BlockScan.Block> blocks =
+                blocks(selection.rows(), BlockScan.blockRows(queries.length, dimension, spec.storage()));
         try (OnnxTensor tensor = session.queries(values.flip(), dimension)) {
             BlockScan scan = new BlockScan(session, tensor, dimension, selection, survivors, blocks);
             workers.run(blocks.size(), scan::work);
