@@ -68,9 +68,10 @@ struct Softmax {
     float output[D / 8][4]; // mma accumulators: columns 8 n + 2 (lane % 4) + {0, 1} of query g, then of query g + 8
 };
 
+// bias [P], nullable: added in fp32, before the sum is rounded to what the instruction takes
 template <typename S, int D>
-__device__ __forceinline__ void load_queries(uint32_t (&fragments)[D / 16][4], const S* queries, int tokenStride,
-                                             int firstQuery, int rowLength, int headStride) {
+__device__ __forceinline__ void load_queries(uint32_t (&fragments)[D / 16][4], const S* queries, const float* bias,
+                                             int tokenStride, int firstQuery, int rowLength, int headStride) {
     const int row = firstQuery + lane_index() / 4;
     const int pair = lane_index() % 4 * 2;
 #pragma unroll
@@ -84,6 +85,20 @@ __device__ __forceinline__ void load_queries(uint32_t (&fragments)[D / 16][4], c
             if (query < rowLength && column < headStride) {
                 fragments[step][i] =
                     *reinterpret_cast<const uint32_t*>(row_start(queries, query, tokenStride) + column);
+            }
+        }
+    }
+    if (bias != nullptr) {
+#pragma unroll
+        for (int step = 0; step < D / 16; step++) {
+#pragma unroll
+            for (int half = 0; half < 2; half++) {
+                // The same columns of both queries. One beyond the row gets it too: nobody reads what becomes of it.
+                const int column = step * 16 + half * 8 + pair;
+                const float2 addend =
+                    column < headStride ? *reinterpret_cast<const float2*>(bias + column) : make_float2(0.0f, 0.0f);
+                add_to_pair<S>(fragments[step][2 * half], addend);
+                add_to_pair<S>(fragments[step][2 * half + 1], addend);
             }
         }
     }
@@ -268,7 +283,8 @@ __device__ __forceinline__ void attend(S* out, const S* qkv, const AttentionPara
     const int warpEndKey = warpLast < warpFirst ? 0 : rules.end_key(warpLast, block.rowLength);
 
     uint32_t queries[D / 16][4];
-    load_queries<S, D>(queries, block.queries(qkv, p), block.tokenStride, warpFirst, block.rowLength, p.headStride);
+    load_queries<S, D>(queries, block.queries(qkv, p), block.query_bias(p), block.tokenStride, warpFirst,
+                       block.rowLength, p.headStride);
     Softmax<D> state;
 #pragma unroll
     for (int half = 0; half < 2; half++) {
@@ -313,16 +329,16 @@ __device__ __forceinline__ void attend(S* out, const S* qkv, const AttentionPara
 #define ATTEND(S, D, out, qkv, parameters) __trap()
 #endif
 
-#define INSTANTIATE_SIZE(SUFFIX, S, D)                                                                            \
-    extern "C" __global__ void __launch_bounds__(tensor_core_attention::MAX_BLOCK,                                \
-                                                 tensor_core_attention::blocks_per_multiprocessor(D))             \
-        attention_packed_mma_##SUFFIX##_d##D(S* out, const S* qkv, const int* shape, const int* cuSeqLens,        \
-                                             const int* work, const float* distanceBias, int biasReach,           \
-                                             const float* alibiSlopes, float scale, float softcap, int causal,    \
-                                             int window, int heads, int keyValueHeads, int headStride) {          \
-        ATTEND(S, D, out, qkv,                                                                                    \
-               (AttentionParameters{shape, cuSeqLens, work, distanceBias, biasReach, alibiSlopes, scale, softcap, \
-                                    causal != 0, window, heads, keyValueHeads, headStride}));                     \
+#define INSTANTIATE_SIZE(SUFFIX, S, D)                                                                               \
+    extern "C" __global__ void __launch_bounds__(tensor_core_attention::MAX_BLOCK,                                   \
+                                                 tensor_core_attention::blocks_per_multiprocessor(D))                \
+        attention_packed_mma_##SUFFIX##_d##D(S* out, const S* qkv, const float* queryBias, const int* shape,         \
+                                             const int* cuSeqLens, const int* work, const float* distanceBias,       \
+                                             int biasReach, const float* alibiSlopes, float scale, float softcap,    \
+                                             int causal, int window, int heads, int keyValueHeads, int headStride) { \
+        ATTEND(S, D, out, qkv,                                                                                       \
+               (AttentionParameters{queryBias, shape, cuSeqLens, work, distanceBias, biasReach, alibiSlopes, scale,  \
+                                    softcap, causal != 0, window, heads, keyValueHeads, headStride}));               \
     }
 #define INSTANTIATE(SUFFIX, S)       \
     INSTANTIATE_SIZE(SUFFIX, S, 32)  \

@@ -60,8 +60,9 @@ __device__ __forceinline__ void attend(S* out, const S* qkv, const AttentionPara
     const int headStride = p.headStride;
     const int slices = (headStride + SLICE - 1) / SLICE;
 
-    // queries [32, P], zeros beyond the row
+    // queries [32, P] with their bias, zeros beyond the row
     const S* queries = block.queries(qkv, p);
+    const float* bias = block.query_bias(p);
     const int queryChunks = headStride / CHUNK;
 #pragma unroll 1
     for (int i = static_cast<int>(threadIdx.x); i < QUERIES_PER_BLOCK * queryChunks; i += BLOCK) {
@@ -70,6 +71,9 @@ __device__ __forceinline__ void attend(S* out, const S* qkv, const AttentionPara
         float values[CHUNK] = {};
         if (query < block.rowLength) {
             load_chunk(row_start(queries, query, block.tokenStride) + column, values);
+            if (bias != nullptr) {
+                add_chunk(bias + column, values);
+            }
         }
         store_chunk(shared.queries + i / queryChunks * headStride + column, values);
     }
@@ -221,13 +225,13 @@ __device__ __forceinline__ void attend_any_head_size(S* out, const S* qkv, const
 
 #define INSTANTIATE(SUFFIX, S)                                                                                       \
     extern "C" __global__ void __launch_bounds__(online_softmax::BLOCK, 4) attention_packed_online_softmax_##SUFFIX( \
-        S* out, const S* qkv, const int* shape, const int* cuSeqLens, const int* work, const float* distanceBias,    \
-        int biasReach, const float* alibiSlopes, float scale, float softcap, int causal, int window, int heads,      \
-        int keyValueHeads, int headStride) {                                                                         \
+        S* out, const S* qkv, const float* queryBias, const int* shape, const int* cuSeqLens, const int* work,       \
+        const float* distanceBias, int biasReach, const float* alibiSlopes, float scale, float softcap, int causal,  \
+        int window, int heads, int keyValueHeads, int headStride) {                                                  \
         online_softmax::attend_any_head_size<S>(                                                                     \
             out, qkv,                                                                                                \
-            AttentionParameters{shape, cuSeqLens, work, distanceBias, biasReach, alibiSlopes, scale, softcap,        \
-                                causal != 0, window, heads, keyValueHeads, headStride});                             \
+            AttentionParameters{queryBias, shape, cuSeqLens, work, distanceBias, biasReach, alibiSlopes, scale,      \
+                                softcap, causal != 0, window, heads, keyValueHeads, headStride});                    \
     }
 EMBED4J_FOR_EACH_STORAGE_TYPE(INSTANTIATE)
 #undef INSTANTIATE

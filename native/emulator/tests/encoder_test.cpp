@@ -86,17 +86,13 @@ public:
               epsilon, 0, hidden, hidden);
         for (int layer = 0; layer < layers; layer++) {
             multiply(*qkvWeight, x, qkv, tokens, 3 * hidden, hidden);
-            start("qkv_bias_rotary" + suffix,
-                  {.gridX = static_cast<unsigned>(bound), .blockX = 128, .gridY = 3 * heads / 4}, qkv.address, count,
-                  bias->address, devicePlaces.address, none, none, 0, 0, none, none, epsilon, heads, heads, headSize,
-                  headSize);
             const std::string kernel = attention == Attention::onlineSoftmax
                                            ? "attention_packed_online_softmax" + suffix
                                            : "attention_packed_mma" + suffix + "_d32";
             const unsigned shared = attention == Attention::onlineSoftmax ? 128 * headSize + 12800 : 16 * 1024;
             start(kernel, {.gridX = static_cast<unsigned>(items + 2), .blockX = 128, .gridY = heads, .shared = shared},
-                  attended.address, qkv.address, deviceShape.address, deviceStarts.address, deviceWork.address, none, 0,
-                  none, scale, 0.0f, 0, -1, heads, heads, headSize);
+                  attended.address, qkv.address, bias->address, deviceShape.address, deviceStarts.address,
+                  deviceWork.address, none, 0, none, scale, 0.0f, 0, -1, heads, heads, headSize);
             multiply(*outWeight, attended, y, tokens, hidden, hidden);
             start("residual_norm" + suffix, rowShape, x.address, y.address, count, y.address, bias->address, x.address,
                   gain->address, bias->address, epsilon, 0, hidden, hidden);

@@ -3,6 +3,10 @@
 // What both attention kernels agree on: the layout of their input, which keys a query sees, and how a dot product
 // becomes a score. Scores are in units of log2, so that softmax needs exp2 only; the factor is folded into scale, cap
 // and slope.
+//
+// Queries come without their bias where nothing stands between it and the scores; it is added in fp32 as they are
+// loaded. Keys and values need none: a key's adds the same number to all scores of a query, which softmax does not see,
+// and the host adds a value's to the bias of the output product.
 #pragma once
 
 #include "warp.cuh"
@@ -33,6 +37,7 @@ struct ScorePlace {
 
 // As launched. qkv [T, (A + 2K) * P], out [T, A * P].
 struct AttentionParameters {
+    const float* queryBias;    // [A * P], zeros between d and P; nullable
     const int* shape;          // {tokens, rows, work items, longest row}
     const int* cuSeqLens;      // [rows + 1]
     const int* work;           // [work items, 2] = row, first query
@@ -153,6 +158,10 @@ struct AttentionBlock {
     template <typename S>
     __device__ __forceinline__ const S* queries(const S* qkv, const AttentionParameters& p) const {
         return row_start(qkv, rowStart, tokenStride) + head * p.headStride;
+    }
+    // What is added to this head's queries [P], nullable.
+    __device__ __forceinline__ const float* query_bias(const AttentionParameters& p) const {
+        return p.queryBias == nullptr ? nullptr : p.queryBias + head * p.headStride;
     }
     template <typename S>
     __device__ __forceinline__ const S* keys(const S* qkv, const AttentionParameters& p) const {

@@ -69,6 +69,14 @@ __device__ __forceinline__ uint32_t pack_pair<__nv_bfloat16>(float low, float hi
     return word;
 }
 
+// Adds in fp32 to both values of such a register, and rounds.
+template <typename S>
+__device__ __forceinline__ void add_to_pair(uint32_t& word, float2 addend) {
+    S values[2];
+    memcpy(values, &word, sizeof(word));
+    word = pack_pair<S>(to_float(values[0]) + addend.x, to_float(values[1]) + addend.y);
+}
+
 // Reads 8 elements at a multiple of 8.
 __device__ __forceinline__ void load_chunk(const float* from, float (&to)[CHUNK]) {
     const float4 low = *reinterpret_cast<const float4*>(from);
@@ -85,6 +93,16 @@ __device__ __forceinline__ void load_chunk(const S* from, float (&to)[CHUNK]) {
 #pragma unroll
     for (int i = 0; i < CHUNK; i++) {
         to[i] = to_float(values[i]);
+    }
+}
+
+// Adds 8 numbers at a multiple of 8.
+__device__ __forceinline__ void add_chunk(const float* from, float (&to)[CHUNK]) {
+    float addend[CHUNK];
+    load_chunk(from, addend);
+#pragma unroll
+    for (int i = 0; i < CHUNK; i++) {
+        to[i] += addend[i];
     }
 }
 

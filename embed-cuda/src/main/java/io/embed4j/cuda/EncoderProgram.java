@@ -24,9 +24,10 @@ import org.jspecify.annotations.Nullable;
 /**
  * The encoder as launches: the spec is walked once, and what remains for a batch is to go through the stages.
  *
- * <p>Tokens stay packed from beginning to end. A layer of the usual kind is seven launches: one product for queries, keys
- * and values; their biases (and rotation); attention; its output product; bias, residual and norm in one; the
- * feed-forward block's two products around one activation; bias, residual and norm again.
+ * <p>Tokens stay packed from beginning to end. A layer of the usual kind is eight launches: one product for queries, keys
+ * and values; attention; its output product; bias, residual and norm in one; the feed-forward block's two products around
+ * one activation; bias, residual and norm again. Where queries and keys are rotated or normalized there is one more,
+ * before attention.
  *
  * <p>Poolings that take one token need the last layer's output product and feed-forward block for those tokens only:
  * rows do not meet outside attention, so this is exact.
@@ -51,7 +52,8 @@ final class EncoderProgram {
             LayerSpec spec,
             LayerWidths widths,
             Scores scores,
-            HeadPreparation preparation,
+            @Nullable HeadPreparation preparation,
+            @Nullable DevicePointer queryBias,
             DevicePointer queryKeyValue,
             DevicePointer attentionOutput,
             @Nullable DevicePointer attentionOutputBias,
@@ -63,6 +65,22 @@ final class EncoderProgram {
             @Nullable DevicePointer downBias,
             Norm feedForwardNorm,
             @Nullable Norm feedForwardOutputNorm) {}
+
+    /** Launches of the embeddings and of the text head, where neither has a projection. */
+    private static final int LAUNCHES_BESIDE_LAYERS = 2;
+
+    private static final int LAUNCHES_PER_LAYER = 8;
+
+    /** About how many launches a batch takes. */
+    static long launches(EncoderSpec spec) {
+        long launches = LAUNCHES_BESIDE_LAYERS;
+        for (LayerSpec layer : spec.layers()) {
+            int preparations = AttentionBiases.needPreparation(layer.attention()) ? 1 : 0;
+            int outputNorms = layer.normPlacement() == NormPlacement.PRE_AND_POST ? 2 : 0;
+            launches += LAUNCHES_PER_LAYER + preparations + outputNorms;
+        }
+        return launches;
+    }
 
     /** Takes token vectors behind layers; 0 is what comes out of the embeddings. */
     @FunctionalInterface
@@ -110,12 +128,14 @@ final class EncoderProgram {
     private Layer layer(LayerSpec layer, int index) {
         AttentionSpec attention = layer.attention();
         LayerWidths widths = weights.layers().get(index);
+        boolean prepared = AttentionBiases.needPreparation(attention);
         boolean sandwich = layer.normPlacement() == NormPlacement.PRE_AND_POST;
         return new Layer(
                 layer,
                 widths,
                 scores(attention),
-                preparation(attention, index),
+                prepared ? preparation(attention, index) : null,
+                prepared ? null : weight(WeightRole.QUERY_BIAS, index),
                 required(WeightRole.QUERY, index),
                 required(WeightRole.ATTENTION_OUTPUT, index),
                 weight(WeightRole.ATTENTION_OUTPUT_BIAS, index),
@@ -302,13 +322,15 @@ final class EncoderProgram {
         LayerWidths widths = layer.widths();
         DevicePointer qkv = activation(activations.wide());
         multiply(rows, input, hiddenStride, layer.queryKeyValue(), qkv, widths.queryKeyValue());
-        if (!layer.preparation().isEmpty()) {
-            kernels.qkvBiasRotary(type, qkv, inputs, layer.preparation().with(inputs), widths.attention());
+        HeadPreparation preparation = layer.preparation();
+        if (preparation != null) {
+            kernels.queryKeyBiasRotary(type, qkv, inputs, preparation.with(inputs), widths.attention());
         }
         kernels.attention(
                 attentionKernel(layer, inputs.longestBound()),
                 activation(activations.mixed()),
                 qkv,
+                layer.queryBias(),
                 inputs,
                 layer.scores(),
                 widths.attention());

@@ -139,9 +139,9 @@ final class Kernels implements AutoCloseable {
     }
 
     /**
-     * What happens to queries, keys and values before attention.
+     * What happens to queries and keys before attention, if anything but a bias does.
      *
-     * @param bias [(A + 2K) * P], null for none
+     * @param bias [(A + K) * P], null for none
      * @param rotary how heads are rotated, null for not at all
      * @param cosines [positions, rotaryDimension / 2], null where each batch brings its own
      * @param sines [positions, rotaryDimension / 2]
@@ -156,11 +156,6 @@ final class Kernels implements AutoCloseable {
             @Nullable Norm queryNorm,
             @Nullable Norm keyNorm) {
 
-        /** Whether there is nothing to do. */
-        boolean isEmpty() {
-            return bias == null && rotary == null && queryNorm == null;
-        }
-
         /** With the batch's own angles, where it brings some. */
         HeadPreparation with(BatchInputs inputs) {
             return inputs.rotary().isEmpty()
@@ -169,8 +164,8 @@ final class Kernels implements AutoCloseable {
         }
     }
 
-    /** Adds the bias, normalizes and rotates heads in place, S [T, (A + 2K) * P]. */
-    void qkvBiasRotary(
+    /** Adds the bias, normalizes and rotates heads of queries and keys in place, S [T, (A + 2K) * P]. */
+    void queryKeyBiasRotary(
             DType type, DevicePointer qkv, BatchInputs inputs, HeadPreparation preparation, AttentionShape shape) {
         RotarySpec rotary = preparation.rotary();
         Norm queryNorm = preparation.queryNorm();
@@ -194,12 +189,12 @@ final class Kernels implements AutoCloseable {
                 .add(shape.keyValueHeads())
                 .add(shape.headSize())
                 .add(shape.headStride());
-        int heads = shape.heads() + 2 * shape.keyValueHeads();
+        int heads = shape.heads() + shape.keyValueHeads();
         int lanes = inputs.tokenBound() * heads * lanesPerHead(shape.headStride());
-        kernel("qkv_bias_rotary", type).launch(stream, Grid.of(ceilDiv(lanes, BLOCK), BLOCK), arguments);
+        kernel("query_key_bias_rotary", type).launch(stream, Grid.of(ceilDiv(lanes, BLOCK), BLOCK), arguments);
     }
 
-    /** In qkv_bias_rotary a lane holds 8 numbers; as many lanes as a power of two has belong to a head. */
+    /** In query_key_bias_rotary a lane holds 8 numbers; as many lanes as a power of two has belong to a head. */
     static int lanesPerHead(int headStride) {
         return Integer.highestOneBit(2 * ceilDiv(headStride, ELEMENTS_PER_THREAD) - 1);
     }
@@ -234,11 +229,17 @@ final class Kernels implements AutoCloseable {
             int biasReach,
             @Nullable DevicePointer alibiSlopes) {}
 
-    /** out = softmax(scores) v for every row of the batch, S [T, A * P]. */
+    /**
+     * out = softmax(scores) v for every row of the batch, S [T, A * P].
+     *
+     * @param qkv [T, (A + 2K) * P]
+     * @param queryBias [A * P] fp32, added to queries first; null for none
+     */
     void attention(
             AttentionKernel kernel,
             DevicePointer out,
             DevicePointer qkv,
+            @Nullable DevicePointer queryBias,
             BatchInputs inputs,
             Scores scores,
             AttentionShape shape) {
@@ -246,6 +247,7 @@ final class Kernels implements AutoCloseable {
                 .begin()
                 .add(out)
                 .add(qkv)
+                .add(queryBias)
                 .add(inputs.shape())
                 .add(inputs.cuSeqLens())
                 .add(inputs.work())

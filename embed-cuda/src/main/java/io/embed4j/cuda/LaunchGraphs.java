@@ -31,8 +31,6 @@ final class LaunchGraphs implements AutoCloseable {
     private static final int MAX_TOKENS = 8192;
 
     private static final int MAX_GRAPHS = 128;
-    private static final int LAUNCHES_PER_LAYER = 9;
-    private static final int LAUNCHES_BESIDE_LAYERS = 2;
 
     /**
      * What a driver takes of the device for a launch in a graph: an estimate. Somebody measured 362, 395 and 458 MB with
@@ -78,8 +76,7 @@ final class LaunchGraphs implements AutoCloseable {
 
     /** Estimates what the driver takes for as many graphs as may be kept. */
     static long estimatedBytes(EncoderSpec spec) {
-        int launches = LAUNCHES_PER_LAYER * spec.layers().size() + LAUNCHES_BESIDE_LAYERS;
-        return (long) MAX_GRAPHS * launches * BYTES_PER_LAUNCH;
+        return MAX_GRAPHS * EncoderProgram.launches(spec) * BYTES_PER_LAUNCH;
     }
 
     /** The batch's own size. */

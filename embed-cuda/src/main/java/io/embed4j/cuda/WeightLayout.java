@@ -25,7 +25,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Matrices of layers and embedding tables are held in the storage type S; vectors (biases, gains), the text head and
  * computed tables in fp32. Queries, keys and values share one matrix, gate and up another, so that one product makes all
- * of them. Widths are padded as {@link LayerWidths} says.
+ * of them. Of their biases those have places that {@link AttentionBiases} leaves. Widths are padded as {@link LayerWidths}
+ * says.
  */
 final class WeightLayout {
     private final EncoderSpec spec;
@@ -149,10 +150,16 @@ final class WeightLayout {
         matrix(WeightRole.KEY, index, place + keys * rowBytes, heads, Group.NONE, hidden);
         matrix(WeightRole.VALUE, index, place + values * rowBytes, heads, Group.NONE, hidden);
         if (attention.queryKeyValueBias()) {
-            long biasPlace = arena.reserve(floats(widths.queryKeyValue()));
+            boolean keyBias = AttentionBiases.needPreparation(attention);
+            long biasPlace = arena.reserve(floats(keyBias ? values : keys));
             place(WeightRole.QUERY_BIAS, index, biasPlace, DType.FP32, Group.NONE, heads, 0, 0);
-            place(WeightRole.KEY_BIAS, index, biasPlace + floats(keys), DType.FP32, Group.NONE, heads, 0, 0);
-            place(WeightRole.VALUE_BIAS, index, biasPlace + floats(values), DType.FP32, Group.NONE, heads, 0, 0);
+            if (keyBias) {
+                place(WeightRole.KEY_BIAS, index, biasPlace + floats(keys), DType.FP32, Group.NONE, heads, 0, 0);
+            }
+            // The output product gets a bias even where the model has none: that of the values goes there.
+            shapes.putIfAbsent(
+                    new Key(WeightRole.ATTENTION_OUTPUT_BIAS, index),
+                    new WeightShape(WeightRole.ATTENTION_OUTPUT_BIAS, index, List.of(spec.hiddenSize())));
         }
         double gainOffset = attention.queryKeyNorm().map(NormSpec::gainOffset).orElse(0.0);
         vector(WeightRole.QUERY_NORM_GAIN, index, gainOffset);

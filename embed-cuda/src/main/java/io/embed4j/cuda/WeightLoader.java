@@ -77,9 +77,14 @@ final class WeightLoader implements AutoCloseable {
         for (Map.Entry<WeightShape, WeightLayout.Placement> entry :
                 layout.placements().entrySet()) {
             WeightShape shape = entry.getKey();
+            if (shape.role() == WeightRole.ATTENTION_OUTPUT_BIAS) {
+                AttentionSpec attention = spec.layers().get(shape.index()).attention();
+                vector(AttentionBiases.ofOutput(attention, source, shape.index()), entry.getValue());
+                continue;
+            }
             WeightTensor tensor = source.get(shape.role(), shape.index());
             if (shape.shape().size() == 1) {
-                vector(tensor, entry.getValue());
+                vector(WeightReader.read(tensor), entry.getValue());
             } else if (tensor.type() == DType.FP64) {
                 floats(WeightReader.read(tensor), shape, entry.getValue());
             } else {
@@ -91,8 +96,7 @@ final class WeightLoader implements AutoCloseable {
         stream.synchronize();
     }
 
-    private void vector(WeightTensor tensor, WeightLayout.Placement placement) {
-        float[] values = WeightReader.read(tensor);
+    private void vector(float[] values, WeightLayout.Placement placement) {
         Kernels.Spread spread = placement.spread();
         int groups = values.length / spread.columnGroup();
         float[] spreadValues = new float[groups * spread.columnGroupPadded()];

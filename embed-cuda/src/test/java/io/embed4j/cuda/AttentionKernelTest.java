@@ -27,7 +27,17 @@ class AttentionKernelTest {
 
     /** What is attended: names in test reports come from toString. */
     @SuppressWarnings("ArrayRecordComponent") // never compared
-    record Case(String name, int[] lengths, int heads, int keyValueHeads, int headSize, Rules rules) {
+    record Case(
+            String name, int[] lengths, int heads, int keyValueHeads, int headSize, Rules rules, boolean queryBias) {
+        Case(String name, int[] lengths, int heads, int keyValueHeads, int headSize, Rules rules) {
+            this(name, lengths, heads, keyValueHeads, headSize, rules, false);
+        }
+
+        /** Whether queries come without a bias that they should have. */
+        Case withQueryBias() {
+            return new Case(name + ", query bias", lengths, heads, keyValueHeads, headSize, rules, true);
+        }
+
         @Override
         public String toString() {
             return name + " d=" + headSize + " " + Arrays.toString(lengths);
@@ -65,7 +75,15 @@ class AttentionKernelTest {
                 new Case("bias that saturates", new int[] {140, 7}, 3, 3, 64, new Rules(false, -1, true, 20, false, 0)),
                 new Case("slopes", new int[] {140, 7}, 2, 2, 64, new Rules(false, -1, false, 0, true, 0)),
                 new Case("softcap", new int[] {90, 7}, 2, 2, 64, new Rules(false, -1, false, 0, false, 20)),
-                new Case("all rules", new int[] {150, 33, 1}, 4, 2, 72, new Rules(true, 40, true, 30, true, 20)));
+                new Case("all rules", new int[] {150, 33, 1}, 4, 2, 72, new Rules(true, 40, true, 30, true, 20)),
+                new Case("rows of all sizes", new int[] {5, 16, 17, 1, 33, 65}, 3, 3, 32, Rules.NONE).withQueryBias(),
+                new Case("head of 31", new int[] {40, 7}, 2, 2, 31, Rules.NONE).withQueryBias(),
+                new Case("grouped queries", new int[] {70, 1}, 4, 2, 64, Rules.NONE).withQueryBias(),
+                new Case("head of 250", new int[] {35, 3}, 2, 1, 250, Rules.NONE).withQueryBias(),
+                new Case("bias by distance", new int[] {70, 7}, 2, 2, 48, new Rules(false, -1, true, 20, false, 0))
+                        .withQueryBias(),
+                new Case("all rules", new int[] {70, 33, 1}, 4, 2, 72, new Rules(true, 40, true, 30, true, 20))
+                        .withQueryBias());
     }
 
     /** The longest rows there are, beside the shortest: minutes on the emulated device. */
@@ -90,7 +108,9 @@ class AttentionKernelTest {
     void onlineSoftmaxIsTheTextbooks(Case c) {
         for (DType type : List.of(DType.FP32, DType.FP16, DType.BF16)) {
             int sharedBytes = 128 * KernelBench.stride(c.headSize()) + 12_800;
-            check(c, type, "attention_packed_online_softmax_" + name(type), 32, 128, sharedBytes, 0);
+            // Queries pass through shared memory in fp32.
+            String kernel = "attention_packed_online_softmax_" + name(type);
+            check(c, type, kernel, 32, 128, sharedBytes, DType.FP32, 0);
         }
     }
 
@@ -112,8 +132,8 @@ class AttentionKernelTest {
             String name = "attention_packed_mma_" + name(type) + "_d" + size;
             // The weights are rounded too, which moves the mean of values of about 1 by a rounding error of theirs.
             double extra = StorageFormat.roundingError(type);
-            check(c, type, name, 64, 128, 512 * Math.min(size, 128), extra);
-            check(c, type, name, 16, 32, leastBytes, extra);
+            check(c, type, name, 64, 128, 512 * Math.min(size, 128), type, extra);
+            check(c, type, name, 16, 32, leastBytes, type, extra);
         }
     }
 
@@ -122,7 +142,14 @@ class AttentionKernelTest {
     }
 
     private static void check(
-            Case c, DType type, String kernel, int queriesPerBlock, int threads, int sharedBytes, double extra) {
+            Case c,
+            DType type,
+            String kernel,
+            int queriesPerBlock,
+            int threads,
+            int sharedBytes,
+            DType queryType,
+            double extra) {
         Random random = new Random(11);
         Rules rules = c.rules();
         int stride = KernelBench.stride(c.headSize());
@@ -144,6 +171,9 @@ class AttentionKernelTest {
         double[] values = KernelBench.padded(random, (tokens + GARBAGE_TOKENS) * allHeads, c.headSize(), stride);
         Arrays.fill(values, tokens * allHeads * stride, values.length, Double.NaN);
         DeviceArray qkv = bench.array(type, values);
+        DeviceArray queryBias = c.queryBias()
+                ? bench.array(DType.FP32, KernelBench.padded(random, c.heads(), c.headSize(), stride))
+                : null;
         DeviceArray out = bench.unwritten(type, (tokens + GARBAGE_TOKENS) * c.heads() * stride);
         DeviceArray bias = rules.bias()
                 ? bench.array(
@@ -161,6 +191,7 @@ class AttentionKernelTest {
                 new Grid(items + 1, c.heads(), threads, 1, sharedBytes),
                 out,
                 qkv,
+                queryBias,
                 bench.ints(tokens, rows, items, longest),
                 bench.ints(cuSeqLens),
                 bench.ints(work.stream().mapToInt(Integer::intValue).toArray()),
@@ -189,7 +220,15 @@ class AttentionKernelTest {
                 slopes == null ? null : slopes.values());
         double[] expected = new double[out.values().length];
         Arrays.fill(expected, Twins.UNWRITTEN);
-        double[] attended = twin.apply(qkv.values(), cuSeqLens);
+        double[] biased = qkv.values().clone();
+        for (int token = 0; token < tokens && queryBias != null; token++) {
+            for (int i = 0; i < queryBias.values().length; i++) {
+                int at = token * allHeads * stride + i;
+                biased[at] = StorageFormat.rounded(
+                        queryType, (float) (biased[at] + queryBias.values()[i]));
+            }
+        }
+        double[] attended = twin.apply(biased, cuSeqLens);
         System.arraycopy(attended, 0, expected, 0, attended.length);
         KernelTolerance.ATTENTION.check(kernel + " " + c, type, bench.read(out), expected, extra);
     }

@@ -28,6 +28,7 @@ final class EmulatedDevice implements AutoCloseable {
     private static final int MEMORY_CALLS = 0x7e0d;
     private static final int CHECKS = 0x7e0e;
     private static final int FAULTS = 0x7e0f;
+    private static final int LAUNCHES = 0x7e10;
     private static final int BYTES_COPIED_IN = 0x7e13;
 
     private final CudaContext context;
@@ -96,6 +97,11 @@ final class EmulatedDevice implements AutoCloseable {
     /** Calls so far that can fail. */
     long fallibleCalls() {
         return get(FALLIBLE_CALLS);
+    }
+
+    /** Kernels that were launched so far, our own: products are none. */
+    long launches() {
+        return get(LAUNCHES);
     }
 
     /** Bytes that were copied to the device so far. */

@@ -22,7 +22,7 @@ class KernelLoadingTest {
             "feed_forward_activation",
             "gather_rows",
             "pool_rows",
-            "qkv_bias_rotary",
+            "query_key_bias_rotary",
             "residual_norm",
             "tokens_to_fp32");
 

@@ -26,6 +26,11 @@ final class StorageFormat {
         return read(type, buffer, i);
     }
 
+    /** The number of the type that is next. */
+    static double rounded(DType type, double value) {
+        return write(type, ByteBuffer.allocate(Double.BYTES), 0, value);
+    }
+
     /** Element i. */
     static double read(DType type, ByteBuffer buffer, int i) {
         int offset = i * type.bytes();

@@ -86,12 +86,17 @@ final class Roofline {
         };
     }
 
-    /** Biases of queries, keys and values in place; attention; two norms with their residuals; the activation. */
+    /** Attention, behind a pass over queries and keys where they are rotated or normalized; two norms; the activation. */
     private static long elementwiseNumbers(int hidden, LayerSpec layer) {
         AttentionSpec attention = layer.attention();
         FeedForwardSpec feedForward = layer.feedForward();
-        long queryKeyValue = attention.projectionSize() + 2L * attention.keyValueProjectionSize();
+        long queries = attention.projectionSize();
+        long keys = attention.keyValueProjectionSize();
+        boolean prepared =
+                attention.rotary().isPresent() || attention.queryKeyNorm().isPresent();
+        long preparation = prepared ? 2 * (queries + keys) : 0;
+        long attended = queries + 2 * keys + queries;
         long activation = (feedForward.gated() ? 3L : 2L) * feedForward.intermediateSize();
-        return 2 * queryKeyValue + queryKeyValue + attention.projectionSize() + 6L * hidden + activation;
+        return preparation + attended + 6L * hidden + activation;
     }
 }

@@ -16,7 +16,7 @@ enum CheckPart {
             "io.embed4j.cuda.AttentionKernelTest",
             "io.embed4j.cuda.MovingKernelsTest",
             "io.embed4j.cuda.PoolingKernelTest",
-            "io.embed4j.cuda.QkvKernelTest",
+            "io.embed4j.cuda.QueryKeyKernelTest",
             "io.embed4j.cuda.RowNormKernelTest",
             "io.embed4j.cuda.TopkKernelTest",
             "io.embed4j.cuda.TopkListKernelTest"),

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // From the output of the QKV projection to what attention reads, in place: bias, then RMS norm of each query and key
-// head (where the model has one), then rotation of queries and keys by their position (rotary embedding).
+// head (where the model has one), then rotation of queries and keys by their position (rotary embedding). Launched only
+// where something other than a bias is to be done to them. Values stay as they are: their bias went into the bias of
+// the output product.
 //
 // qkv [T, (A + 2K) * P]: A query heads, K key heads, K value heads, each P wide of which d are used; P - d zeros stay
-// zeros.
+// zeros. bias [(A + K) * P].
 //
 // Idea: a lane holds 8 columns of a head, so a head of 64 takes 8 lanes and a warp holds 4 of them. The norm is a
 // butterfly over the lanes of a head. Rotation pairs column i with i + R/2 (halves) or 2i with 2i + 1 (neighbours): a
 // neighbour is in the same lane, the other half is read a second time, from L1, before anybody writes.
-// Cost: reads and writes [T, (A + 2K) * d] once; bound by memory.
+// Cost: reads and writes [T, (A + K) * d] once; bound by memory.
 //
-// Launch: L = P / 8 rounded up to a power of two; grid.x = ceil(tokens * (A + 2K) * L / 128), block 128. d <= 256.
-// Surplus blocks do no harm, and grid.y counts as more of them.
+// Launch: L = P / 8 rounded up to a power of two; grid.x = ceil(tokens * (A + K) * L / 128), block 128. d <= 256.
+// Surplus blocks do no harm.
 #include "device/warp.cuh"
 
 struct Rotary {
@@ -43,12 +45,7 @@ struct HeadNumbers {
     __device__ __forceinline__ void load_biased(int column, float (&values)[CHUNK]) const {
         load_chunk(head + column, values);
         if (bias != nullptr) {
-            float addend[CHUNK];
-            load_chunk(bias + column, addend);
-#pragma unroll
-            for (int i = 0; i < CHUNK; i++) {
-                values[i] += addend[i];
-            }
+            add_chunk(bias + column, values);
         }
     }
 
@@ -98,31 +95,30 @@ __device__ __forceinline__ void rotate(float (&values)[CHUNK], int column, const
 }
 
 template <typename S>
-__device__ __forceinline__ void qkv_bias_rotary(S* qkv, const int* count, const float* bias, const int* positions,
-                                                Rotary rotary, const float* queryGain, const float* keyGain,
-                                                float epsilon, int heads, int keyValueHeads, int headSize,
-                                                int headStride) {
-    const int allHeads = heads + 2 * keyValueHeads;
+__device__ __forceinline__ void query_key_bias_rotary(S* qkv, const int* count, const float* bias, const int* positions,
+                                                      Rotary rotary, const float* queryGain, const float* keyGain,
+                                                      float epsilon, int heads, int keyValueHeads, int headSize,
+                                                      int headStride) {
+    const int preparedHeads = heads + keyValueHeads;
     int lanes = 1;
     while (lanes * CHUNK < headStride) {
         lanes *= 2;
     }
-    const int block = static_cast<int>(blockIdx.y * gridDim.x + blockIdx.x);
+    const int block = static_cast<int>(blockIdx.x);
     const int headsPerBlock = static_cast<int>(blockDim.x) / lanes;
-    const int end = *count * allHeads;
+    const int end = *count * preparedHeads;
     if (block * headsPerBlock >= end) {
         return; // the whole block: from here on all lanes of a warp take part in shuffles
     }
     const int index = block * headsPerBlock + static_cast<int>(threadIdx.x) / lanes;
-    const int token = index / allHeads;
-    const int head = index % allHeads;
+    const int token = index / preparedHeads;
+    const int head = index % preparedHeads;
     const int column = static_cast<int>(threadIdx.x) % lanes * CHUNK;
-    const bool isValue = head >= heads + keyValueHeads;
-    const bool present = index < end && column < headStride && !(isValue && bias == nullptr);
+    const bool present = index < end && column < headStride;
 
-    S* numbersOfHead = row_start(qkv, token, allHeads * headStride) + head * headStride;
+    S* numbersOfHead = row_start(qkv, token, (preparedHeads + keyValueHeads) * headStride) + head * headStride;
     HeadNumbers<S> numbers{numbersOfHead, bias == nullptr ? nullptr : bias + head * headStride,
-                           isValue ? nullptr : (head < heads ? queryGain : keyGain), headSize, 1.0f};
+                           head < heads ? queryGain : keyGain, headSize, 1.0f};
     float values[CHUNK] = {};
     if (present) {
         numbers.load_biased(column, values);
@@ -139,7 +135,7 @@ __device__ __forceinline__ void qkv_bias_rotary(S* qkv, const int* count, const 
         numbers.inverseRootMeanSquare = 1.0f / sqrtf(squares / static_cast<float>(headSize) + epsilon);
         numbers.normalize(column, values);
     }
-    if (present && !isValue && rotary.cosines != nullptr && column < rotary.dimension) {
+    if (present && rotary.cosines != nullptr && column < rotary.dimension) {
         const int half = rotary.dimension / 2;
         rotate(values, column, numbers, row_start(rotary.cosines, positions[token], half),
                row_start(rotary.sines, positions[token], half), rotary);
@@ -151,12 +147,13 @@ __device__ __forceinline__ void qkv_bias_rotary(S* qkv, const int* count, const 
 }
 
 #define INSTANTIATE(SUFFIX, S)                                                                                       \
-    extern "C" __global__ void __launch_bounds__(ROW_BLOCK) qkv_bias_rotary_##SUFFIX(                                \
+    extern "C" __global__ void __launch_bounds__(ROW_BLOCK) query_key_bias_rotary_##SUFFIX(                          \
         S* qkv, const int* count, const float* bias, const int* positions, const float* cosines, const float* sines, \
         int rotaryDimension, int neighbours, const float* queryGain, const float* keyGain, float epsilon, int heads, \
         int keyValueHeads, int headSize, int headStride) {                                                           \
-        qkv_bias_rotary<S>(qkv, count, bias, positions, Rotary{cosines, sines, rotaryDimension, neighbours != 0},    \
-                           queryGain, keyGain, epsilon, heads, keyValueHeads, headSize, headStride);                 \
+        query_key_bias_rotary<S>(qkv, count, bias, positions,                                                        \
+                                 Rotary{cosines, sines, rotaryDimension, neighbours != 0}, queryGain, keyGain,       \
+                                 epsilon, heads, keyValueHeads, headSize, headStride);                               \
     }
 EMBED4J_FOR_EACH_STORAGE_TYPE(INSTANTIATE)
 #undef INSTANTIATE

@@ -13,8 +13,8 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** qkv_bias_rotary against bias, norm and rotation written out. */
-class QkvKernelTest {
+/** query_key_bias_rotary against bias, norm and rotation written out; values stay as they are. */
+class QueryKeyKernelTest {
     private static final int TOKENS = 5;
     private static final int GARBAGE_TOKENS = 2;
     private static final int POSITIONS = 9;
@@ -63,11 +63,13 @@ class QkvKernelTest {
     private void check(Case c, DType type) {
         int stride = KernelBench.stride(c.headSize());
         int allHeads = c.heads() + 2 * c.keyValueHeads();
+        int preparedHeads = c.heads() + c.keyValueHeads();
         int half = c.rotaryDimension() / 2;
         DeviceArray qkv = bench.array(
                 type, KernelBench.padded(random, (TOKENS + GARBAGE_TOKENS) * allHeads, c.headSize(), stride));
-        DeviceArray bias =
-                c.biased() ? bench.array(DType.FP32, KernelBench.padded(random, allHeads, c.headSize(), stride)) : null;
+        DeviceArray bias = c.biased()
+                ? bench.array(DType.FP32, KernelBench.padded(random, preparedHeads, c.headSize(), stride))
+                : null;
         double[] angles =
                 random.doubles((long) POSITIONS * half, 0, 2 * Math.PI).toArray();
         DeviceArray cosines = half == 0
@@ -81,8 +83,8 @@ class QkvKernelTest {
         int[] positions = random.ints(TOKENS + GARBAGE_TOKENS, 0, POSITIONS).toArray();
 
         bench.launch(
-                "qkv_bias_rotary_" + type.name().toLowerCase(Locale.ROOT),
-                Grid.of(((TOKENS + GARBAGE_TOKENS) * allHeads * Kernels.lanesPerHead(stride) + 127) / 128, 128),
+                "query_key_bias_rotary_" + type.name().toLowerCase(Locale.ROOT),
+                Grid.of(((TOKENS + GARBAGE_TOKENS) * preparedHeads * Kernels.lanesPerHead(stride) + 127) / 128, 128),
                 qkv,
                 bench.ints(TOKENS),
                 bias,
@@ -101,20 +103,17 @@ class QkvKernelTest {
 
         double[] expected = qkv.values().clone();
         for (int token = 0; token < TOKENS; token++) {
-            for (int head = 0; head < allHeads; head++) {
+            for (int head = 0; head < preparedHeads; head++) {
                 int at = (token * allHeads + head) * stride;
-                boolean value = head >= c.heads() + c.keyValueHeads();
                 for (int i = 0; i < c.headSize() && bias != null; i++) {
                     expected[at + i] += bias.values()[head * stride + i];
                 }
-                DeviceArray gain = value ? null : head < c.heads() ? queryGain : keyGain;
+                DeviceArray gain = head < c.heads() ? queryGain : keyGain;
                 if (gain != null) {
                     double[] normed = Twins.norm(expected, at, c.headSize(), gain.values(), null, EPSILON, true);
                     System.arraycopy(normed, 0, expected, at, c.headSize());
                 }
-                if (!value) {
-                    rotate(expected, at, c, cosines, sines, positions[token] * half);
-                }
+                rotate(expected, at, c, cosines, sines, positions[token] * half);
             }
         }
         // Rotation mixes two numbers, so the smaller result carries the larger one's fp32 error.
