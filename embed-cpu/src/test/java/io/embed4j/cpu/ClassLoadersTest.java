@@ -13,6 +13,7 @@ import java.net.URLClassLoader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -38,8 +39,14 @@ class ClassLoadersTest {
             }
         }
 
-        public static void main(String[] arguments) {
-            System.out.println(embed());
+        /** Without arguments embeds here, else in as many class loaders as there are arguments. */
+        public static void main(String[] arguments) throws Exception {
+            if (arguments.length == 0) {
+                System.out.println(embed());
+            }
+            for (String loader : arguments) {
+                System.out.println(loader + ": " + embedInALoader());
+            }
         }
     }
 
@@ -52,14 +59,18 @@ class ClassLoadersTest {
         return urls;
     }
 
+    /** In a JVM of its own: the first loader takes the native libraries with it, and other tests need them here. */
     @Test
     void eachClassLoaderWorksOrSaysWhatToDo() throws Exception {
-        for (String result : List.of(embedInALoader(), embedInALoader())) {
-            assertThat(result)
+        List<String> output = inAnotherJvm(List.of(), "first", "second");
+        for (String loader : List.of("first: ", "second: ")) {
+            assertThat(output)
+                    .filteredOn(line -> line.startsWith(loader))
+                    .singleElement()
                     .satisfiesAnyOf(
-                            text -> assertThat(text).isEqualTo("dimension 36"),
-                            text -> assertThat(text)
-                                    .startsWith("EmbedException: ")
+                            line -> assertThat(line).isEqualTo(loader + "dimension 36"),
+                            line -> assertThat(line)
+                                    .startsWith(loader + "EmbedException: ")
                                     .contains("share a class loader"));
         }
     }
@@ -79,15 +90,19 @@ class ClassLoadersTest {
     void aHomeThatCannotBeWrittenIsNoObstacle(@TempDir Path directory) throws Exception {
         // Below a file: not even root can make it.
         Path home = Files.writeString(directory.resolve("file"), "").resolve("home");
-        List<String> command = List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-Duser.home=" + home,
-                "-cp",
-                System.getProperty("java.class.path"),
-                Probe.class.getName());
+        assertThat(inAnotherJvm(List.of("-Duser.home=" + home))).contains("dimension 36");
+    }
+
+    /** Runs the probe, and returns its lines. */
+    private static List<String> inAnotherJvm(List<String> options, String... arguments) throws Exception {
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(options);
+        command.addAll(List.of("-cp", System.getProperty("java.class.path"), Probe.class.getName()));
+        command.addAll(List.of(arguments));
         Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
         String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertThat(process.waitFor(1, TimeUnit.MINUTES)).isTrue();
-        assertThat(Arrays.asList(output.split("\n"))).contains("dimension 36");
+        return Arrays.asList(output.split("\n"));
     }
 }
