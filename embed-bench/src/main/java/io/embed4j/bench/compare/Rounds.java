@@ -13,13 +13,7 @@ import java.util.concurrent.locks.LockSupport;
 
 /**
  * Times rivals in turn. In every round each of them embeds the same texts once; the others sleep meanwhile. All keep
- * their process from the first round to the last.
- *
- * <p>The order is that of a Williams square: over as many rounds as there are rivals each has every place once and, if
- * their number is even, follows each of the others once. So nobody always profits or suffers from the one before.
- *
- * <p>E. J. Williams: Experimental designs balanced for the estimation of residual effects of treatments. Australian
- * Journal of Scientific Research A 2 (1949).
+ * their process from the first round to the last. Their order is that of {@link WilliamsOrder}.
  */
 final class Rounds {
     private final Map<String, RivalClient> rivals;
@@ -66,7 +60,7 @@ final class Rounds {
     /** Has every rival embed the texts of a round; warm-up rounds have negative numbers. */
     private Report.Round time(Workload workload, int round) {
         List<String> texts = workload.texts(workload.texts(options.texts()), round);
-        List<String> order = order(List.copyOf(rivals.keySet()), round);
+        List<String> order = WilliamsOrder.of(List.copyOf(rivals.keySet()), round);
         Map<String, Double> seconds = new LinkedHashMap<>();
         for (String rival : order) {
             LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(pauseMillis));
@@ -77,15 +71,5 @@ final class Rounds {
             }
         }
         return new Report.Round(order, seconds);
-    }
-
-    /** Who comes after whom in a round: 0, 1, n-1, 2, n-2 and so on, all moved on by the round's number. */
-    static List<String> order(List<String> names, int round) {
-        List<String> order = new ArrayList<>();
-        for (int place = 0; place < names.size(); place++) {
-            int zigzag = place % 2 == 1 ? (place + 1) / 2 : -place / 2;
-            order.add(names.get(Math.floorMod(zigzag + round, names.size())));
-        }
-        return List.copyOf(order);
     }
 }

@@ -10,14 +10,14 @@ import java.util.Arrays;
  * @param min the smallest
  * @param max the largest
  */
-record Spread(double median, double min, double max) {
+public record Spread(double median, double min, double max) {
 
     /**
      * Sums up measurements.
      *
      * @param values at least one
      */
-    static Spread of(double... values) {
+    public static Spread of(double... values) {
         if (values.length == 0) {
             throw new IllegalArgumentException("There is nothing to sum up.");
         }
@@ -35,7 +35,7 @@ record Spread(double median, double min, double max) {
      * @param baselineSeconds [rounds]
      * @param rivalSeconds [rounds], in the same order
      */
-    static Spread ofPairedRatios(double[] baselineSeconds, double[] rivalSeconds) {
+    public static Spread ofPairedRatios(double[] baselineSeconds, double[] rivalSeconds) {
         if (baselineSeconds.length != rivalSeconds.length) {
             throw new IllegalArgumentException(
                     baselineSeconds.length + " rounds cannot be paired with " + rivalSeconds.length + ".");

@@ -1,87 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.embed4j.bench.index;
 
-import java.io.BufferedReader;
-import java.io.BufferedWriter;
+import io.embed4j.bench.compare.Spread;
 import java.io.IOException;
-import java.io.InputStreamReader;
-import java.io.OutputStreamWriter;
-import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Comparator;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Random;
+import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 /**
  * Top-k on the CPU beside FAISS IndexFlatIP, and Lucene's and JVector's dot products: the same vectors, the same cores, one search
- * after the other, engines taking turns. Prints a table of medians, and the bandwidth floor: the time that reading the fp32 rows
- * once takes at the pace of a large copy, measured in the same run. Then how time grows with the rows: searches of an eighth, a
+ * after the other, engines taking turns ({@link SearchTurns}). Prints a table of medians, how our fp32 stands to the fastest other
+ * round by round, and the bandwidth floor: the time that reading the fp32 rows once takes at the pace of a large copy, measured in
+ * the same run. Then how time grows with the rows: searches of an eighth, a
  * quarter, a half and all of them, and the slope of the logarithms.
  *
- * <p>Run it with {@code embed-bench/compare-index [rows [dimension [rounds]]]}; by default 1000000 x 384, 5 rounds.
+ * <p>Run it with {@code embed-bench/compare-index [rows [dimension [rounds]]]}; by default 1000000 x 384, 5 rounds. Searches
+ * of few queries have more rounds: they take little time, and vary most.
  */
 public final class CompareIndex {
     static final int MAX_QUERIES = 1024;
 
     private static final int[] QUERIES = {1, 32, MAX_QUERIES};
     private static final int[] RESULTS = {10, 100};
-    private static final int COPY_BYTES = 1 << 28;
     private static final String OURS = "embed4j fp32";
 
     /** Dot products of single vectors take minutes for more; then the rival is FAISS, which multiplies matrices. */
     private static final int MAX_QUERIES_OF_DOT_PRODUCTS = 32;
 
     private CompareIndex() {}
-
-    /** An engine in a process of its own. */
-    private static final class Worker implements AutoCloseable {
-        private final Process process;
-        private final BufferedReader out;
-        private final BufferedWriter in;
-
-        Worker(List<String> command) throws IOException {
-            process = new ProcessBuilder(command)
-                    .redirectError(ProcessBuilder.Redirect.INHERIT)
-                    .start();
-            out = new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
-            in = new BufferedWriter(new OutputStreamWriter(process.getOutputStream(), StandardCharsets.UTF_8));
-            String ready = out.readLine();
-            if (!"ready".equals(ready)) {
-                throw new IOException(command + " said " + ready + " instead of ready.");
-            }
-        }
-
-        String[] ask(int queries, int k) throws IOException {
-            in.write(queries + " " + k + "\n");
-            in.flush();
-            String answer = out.readLine();
-            if (answer == null) {
-                throw new IOException("An engine ended without an answer.");
-            }
-            return answer.split(" ", -1);
-        }
-
-        @Override
-        public void close() throws IOException {
-            in.close();
-            out.close();
-            process.destroy();
-        }
-    }
 
     /**
      * Runs the comparison.
@@ -97,8 +52,8 @@ public final class CompareIndex {
         Path rowFile = folder.resolve("rows.npy");
         Path queryFile = folder.resolve("queries.npy");
         try {
-            write(rowFile, rows, dimension, 1);
-            write(queryFile, MAX_QUERIES, dimension, 2);
+            RandomVectors.write(rowFile, rows, dimension, 1);
+            RandomVectors.write(queryFile, MAX_QUERIES, dimension, 2);
             run(commands(root, rowFile, queryFile), rows, dimension, rounds);
             grow(rowFile, queryFile, rows, rounds);
         } finally {
@@ -175,58 +130,94 @@ public final class CompareIndex {
 
     private static void run(Map<String, List<String>> commands, int rows, int dimension, int rounds)
             throws IOException {
-        Map<String, Worker> workers = new LinkedHashMap<>();
+        Map<String, Engine> engines = new LinkedHashMap<>();
         try {
             for (Map.Entry<String, List<String>> command : commands.entrySet()) {
                 System.err.println("Starting " + command.getKey());
-                workers.put(command.getKey(), new Worker(command.getValue()));
+                engines.put(command.getKey(), new Engine(command.getKey(), command.getValue()));
             }
-            double copied = copyBytesPerSecond();
+            double pace = MemoryPace.readBytesPerSecond();
+            double floorMillis = 1000.0 * rows * dimension * Float.BYTES / pace;
             System.out.printf(
                     Locale.ROOT,
-                    "%d x %d, %d cores, Java %s, %d rounds; milliseconds, median (fastest to slowest). Reading: %.1f GB/s%n%n",
+                    "%d x %d, %d cores, Java %s; milliseconds, median (fastest to slowest) of %s. The last column: the"
+                            + " fastest other's time through ours, round by round, median (least to most). Reading:"
+                            + " %.1f GB/s%n%n",
                     rows,
                     dimension,
                     Runtime.getRuntime().availableProcessors(),
                     System.getProperty("java.version"),
-                    rounds,
-                    copied / 1e9);
+                    roundsInWords(rounds),
+                    pace / 1e9);
             System.out.println(
-                    "| Q | k | bandwidth floor | " + String.join(" | ", workers.keySet()) + " | fp32 is faster by |");
-            System.out.println("|---:|---:|---:|" + "---|".repeat(workers.size()) + "---|");
+                    "| Q | k | bandwidth floor | " + String.join(" | ", engines.keySet()) + " | fp32 is faster by |");
+            System.out.println("|---:|---:|---:|" + "---|".repeat(engines.size()) + "---|");
             for (int queries : QUERIES) {
+                Map<String, Engine> able = able(engines, queries);
+                SearchTurns turns = new SearchTurns(able, queries);
+                turns.warmUp(RESULTS);
                 for (int k : RESULTS) {
-                    compare(workers, queries, k, rounds, (double) rows * dimension * Float.BYTES / copied);
+                    SearchTurns.Taken taken = turns.take(k, rounds(queries, rounds));
+                    System.out.println(line(taken, engines.keySet(), queries, k, floorMillis));
+                    reportMisses(taken, queries);
                 }
             }
         } finally {
-            for (Worker worker : workers.values()) {
-                worker.close();
+            for (Engine engine : engines.values()) {
+                engine.close();
             }
         }
     }
 
-    private static void compare(Map<String, Worker> workers, int queries, int k, int rounds, double floorSeconds)
-            throws IOException {
-        Map<String, Set<String>> found = new LinkedHashMap<>();
-        Map<String, double[]> millis = take(workers, queries, k, rounds, found);
+    private static Map<String, Engine> able(Map<String, Engine> engines, int queries) {
+        Map<String, Engine> able = new LinkedHashMap<>(engines);
+        able.keySet().removeIf(name -> queries > MAX_QUERIES_OF_DOT_PRODUCTS && name.contains(" on Java "));
+        return able;
+    }
+
+    /** Short searches cost little, and vary most. */
+    private static int rounds(int queries, int rounds) {
+        return Math.max(rounds, queries == 1 ? 15 : queries <= MAX_QUERIES_OF_DOT_PRODUCTS ? 7 : 1);
+    }
+
+    private static String roundsInWords(int rounds) {
+        return IntStream.of(QUERIES)
+                .mapToObj(queries -> rounds(queries, rounds) + " rounds at Q = " + queries)
+                .collect(Collectors.joining(", "));
+    }
+
+    private static String line(SearchTurns.Taken taken, Set<String> names, int queries, int k, double floorMillis) {
         StringBuilder line =
-                new StringBuilder(String.format(Locale.ROOT, "| %d | %d | %.1f |", queries, k, 1000 * floorSeconds));
-        for (String name : workers.keySet()) {
-            double[] sorted = millis.get(name);
-            line.append(
-                    sorted == null
-                            ? " - |"
-                            : String.format(
-                                    Locale.ROOT,
-                                    " %.1f (%.1f to %.1f) |",
-                                    median(sorted),
-                                    sorted[0],
-                                    sorted[sorted.length - 1]));
+                new StringBuilder(String.format(Locale.ROOT, "| %d | %d | %.1f |", queries, k, floorMillis));
+        for (String name : names) {
+            double[] millis = taken.millis().get(name);
+            line.append(millis == null ? " - |" : " " + inWords(Spread.of(millis), "%.1f") + " |");
         }
-        System.out.println(line.append(advantage(millis)));
-        Set<String> first = found.values().iterator().next();
-        found.forEach((name, rows) -> {
+        double[] ours = taken.of(OURS);
+        Optional<String> rival = names.stream()
+                .filter(name -> !name.startsWith("embed4j") && taken.millis().containsKey(name))
+                .min(Comparator.comparingDouble(
+                        name -> Spread.of(taken.of(name)).median()));
+        rival.ifPresent(name -> line.append(' ')
+                .append(inWords(Spread.ofPairedRatios(taken.of(name), ours), "%.2f"))
+                .append(" than ")
+                .append(name));
+        return line.append(" |").toString();
+    }
+
+    private static String inWords(Spread spread, String format) {
+        return String.format(
+                Locale.ROOT,
+                format + " (" + format + " to " + format + ")",
+                spread.median(),
+                spread.min(),
+                spread.max());
+    }
+
+    /** Says which engines found other rows than ours for the last query. */
+    private static void reportMisses(SearchTurns.Taken taken, int queries) {
+        Set<String> first = taken.lastFound().values().iterator().next();
+        taken.lastFound().forEach((name, rows) -> {
             Set<String> common = new HashSet<>(rows);
             common.retainAll(first);
             if (common.size() < first.size()) {
@@ -236,136 +227,35 @@ public final class CompareIndex {
         });
     }
 
-    /** Rounds that do not count: short searches need more of them until compilers are done. */
-    private static int warmUps(int queries) {
-        return queries == 1 ? 10 : queries <= MAX_QUERIES_OF_DOT_PRODUCTS ? 3 : 1;
-    }
-
-    /** Times of searches, ascending, engines taking turns. */
-    private static Map<String, double[]> take(
-            Map<String, Worker> workers, int queries, int k, int rounds, Map<String, Set<String>> found)
-            throws IOException {
-        Map<String, List<Double>> millis = new LinkedHashMap<>();
-        for (int round = -warmUps(queries); round < rounds; round++) {
-            for (Map.Entry<String, Worker> worker : workers.entrySet()) {
-                String name = worker.getKey();
-                if (queries > MAX_QUERIES_OF_DOT_PRODUCTS && name.contains(" on Java ")) {
-                    continue;
-                }
-                String[] answer = worker.getValue().ask(queries, k);
-                found.put(name, new HashSet<>(Arrays.asList(answer).subList(1, answer.length)));
-                if (round >= 0) {
-                    millis.computeIfAbsent(name, absent -> new ArrayList<>()).add(1000 * Double.parseDouble(answer[0]));
-                }
-            }
-        }
-        Map<String, double[]> sorted = new LinkedHashMap<>();
-        millis.forEach((name, times) -> sorted.put(
-                name, times.stream().mapToDouble(Double::doubleValue).sorted().toArray()));
-        return sorted;
-    }
-
-    private static double median(double[] sorted) {
-        return sorted[sorted.length / 2];
-    }
-
-    /** How embed4j stands to the fastest of the others. */
-    private static String advantage(Map<String, double[]> millis) {
-        double ours = median(millis.getOrDefault(OURS, new double[] {Double.NaN}));
-        return millis.entrySet().stream()
-                .filter(entry -> !entry.getKey().startsWith("embed4j"))
-                .min(Comparator.comparingDouble(entry -> median(entry.getValue())))
-                .map(entry ->
-                        String.format(Locale.ROOT, " %.2f than %s |", median(entry.getValue()) / ours, entry.getKey()))
-                .orElse(" |");
-    }
-
     // ---- growth ----
 
     private static void grow(Path rowFile, Path queryFile, int rows, int rounds) throws IOException {
-        Map<String, Worker> workers = new LinkedHashMap<>();
+        Map<String, Engine> engines = new LinkedHashMap<>();
         int[] sizes = {rows / 8, rows / 4, rows / 2, rows};
         try {
             for (int size : sizes) {
-                workers.put(Integer.toString(size), new Worker(ours(rowFile, queryFile, "fp32", size)));
+                String name = Integer.toString(size);
+                engines.put(name, new Engine(name + " rows", ours(rowFile, queryFile, "fp32", size)));
             }
-            System.out.println("\nembed4j fp32 by rows, k = 10\n");
-            System.out.println("| Q | " + String.join(" | ", workers.keySet()) + " | log-log slope |");
+            System.out.println("\nembed4j fp32 by rows, k = " + RESULTS[0] + "\n");
+            System.out.println("| Q | " + String.join(" | ", engines.keySet()) + " | log-log slope |");
             System.out.println("|---:|" + "---|".repeat(sizes.length) + "---|");
             for (int queries : QUERIES) {
-                Map<String, double[]> millis = take(workers, queries, 10, Math.max(rounds, 5), new HashMap<>());
+                SearchTurns turns = new SearchTurns(engines, queries);
+                turns.warmUp(RESULTS[0]);
+                SearchTurns.Taken taken = turns.take(RESULTS[0], rounds(queries, rounds));
                 StringBuilder line = new StringBuilder("| " + queries + " |");
                 Map<Integer, Double> medians = new LinkedHashMap<>();
-                millis.forEach((size, sorted) -> medians.put(Integer.valueOf(size), median(sorted)));
-                medians.values().forEach(median -> line.append(String.format(Locale.ROOT, " %.1f |", median)));
+                taken.millis().forEach((size, millis) -> {
+                    medians.put(Integer.valueOf(size), Spread.of(millis).median());
+                    line.append(" ").append(inWords(Spread.of(millis), "%.1f")).append(" |");
+                });
                 System.out.println(line.append(String.format(Locale.ROOT, " %.3f |", Growth.slope(medians))));
             }
         } finally {
-            for (Worker worker : workers.values()) {
-                worker.close();
+            for (Engine engine : engines.values()) {
+                engine.close();
             }
-        }
-    }
-
-    /** How fast memory can be read, by a large copy that reads and writes on all cores; half of its traffic is reading. */
-    private static double copyBytesPerSecond() {
-        int threads = Runtime.getRuntime().availableProcessors();
-        ByteBuffer[] from = new ByteBuffer[threads];
-        ByteBuffer[] to = new ByteBuffer[threads];
-        for (int t = 0; t < threads; t++) {
-            from[t] = ByteBuffer.allocateDirect(COPY_BYTES);
-            to[t] = ByteBuffer.allocateDirect(COPY_BYTES);
-        }
-        double best = 0;
-        for (int round = 0; round < 5; round++) {
-            long start = System.nanoTime();
-            Thread[] copiers = new Thread[threads];
-            for (int t = 0; t < threads; t++) {
-                int mine = t;
-                copiers[t] = new Thread(() -> to[mine].put(0, from[mine], 0, COPY_BYTES));
-                copiers[t].start();
-            }
-            for (Thread copier : copiers) {
-                join(copier);
-            }
-            best = Math.max(best, 2.0 * threads * COPY_BYTES / ((System.nanoTime() - start) / 1e9));
-        }
-        return best;
-    }
-
-    private static void join(Thread thread) {
-        try {
-            thread.join();
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
-    }
-
-    /** Unit vectors in random directions, as numpy's save writes them. */
-    private static void write(Path file, int rows, int dimension, long seed) {
-        String header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + rows + ", " + dimension + "), }";
-        header += " ".repeat(Math.floorMod(-(10 + header.length() + 1), 64)) + "\n";
-        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
-            ByteBuffer start = ByteBuffer.allocate(10 + header.length()).order(ByteOrder.LITTLE_ENDIAN);
-            start.put(new byte[] {(byte) 0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0}).putShort((short) header.length());
-            channel.write(start.put(header.getBytes(StandardCharsets.US_ASCII)).flip());
-            Random random = new Random(seed);
-            ByteBuffer bytes = ByteBuffer.allocate(dimension * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
-            double[] row = new double[dimension];
-            for (int r = 0; r < rows; r++) {
-                double square = 0;
-                for (int i = 0; i < dimension; i++) {
-                    row[i] = random.nextGaussian();
-                    square += row[i] * row[i];
-                }
-                bytes.clear();
-                for (double value : row) {
-                    bytes.putFloat((float) (value / Math.sqrt(square)));
-                }
-                channel.write(bytes.flip());
-            }
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
         }
     }
 }

@@ -55,13 +55,13 @@ class RoundsTest {
     @Test
     void overTheRoundsEachRivalHasEveryPlaceAndEveryPredecessorOnce() {
         List<String> names = List.of("a", "b", "c", "d", "e", "f");
-        assertThat(Rounds.order(names, 0)).containsExactly("a", "b", "f", "c", "e", "d");
-        assertThat(Rounds.order(names, -1)).containsExactly("f", "a", "e", "b", "d", "c");
+        assertThat(WilliamsOrder.of(names, 0)).containsExactly("a", "b", "f", "c", "e", "d");
+        assertThat(WilliamsOrder.of(names, -1)).containsExactly("f", "a", "e", "b", "d", "c");
 
         Set<String> places = new HashSet<>();
         Set<String> neighbours = new HashSet<>();
         for (int round = 0; round < names.size(); round++) {
-            List<String> order = Rounds.order(names, round);
+            List<String> order = WilliamsOrder.of(names, round);
             assertThat(order).containsExactlyInAnyOrderElementsOf(names);
             for (int place = 0; place < order.size(); place++) {
                 places.add(order.get(place) + place);
@@ -76,9 +76,9 @@ class RoundsTest {
 
     @Test
     void anOddNumberOfRivalsGetsEveryPlaceToo() {
-        assertThat(Rounds.order(List.of("a", "b", "c"), 0)).containsExactly("a", "b", "c");
-        assertThat(Rounds.order(List.of("a", "b", "c"), 1)).containsExactly("b", "c", "a");
-        assertThat(Rounds.order(List.of("a"), 5)).containsExactly("a");
+        assertThat(WilliamsOrder.of(List.of("a", "b", "c"), 0)).containsExactly("a", "b", "c");
+        assertThat(WilliamsOrder.of(List.of("a", "b", "c"), 1)).containsExactly("b", "c", "a");
+        assertThat(WilliamsOrder.of(List.of("a"), 5)).containsExactly("a");
     }
 
     private static List<Report.Timings> run(InProcessRival ours, InProcessRival theirs) {
