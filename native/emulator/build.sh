@@ -67,6 +67,22 @@ compile() {
     update "$object" "$source $headers" "$compiler" "$@" -c "$source" -o "$object"
 }
 
+# Compilations in the background, as many as there are cores: `... & room`, then `built` once.
+room() {
+    while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do
+        wait -n
+    done
+}
+
+# built OBJECT...: waits for them, and fails unless each is there.
+built() {
+    local object
+    wait
+    for object in "$@"; do
+        [ -f "$object.hash" ] || return 1
+    done
+}
+
 # A .cu file becomes C++: preprocessed, so that kernels made by macros are found; `__shared__` turned into `static`, and
 # `extern __shared__ T name[];` into a pointer to the dynamic shared memory; and a registration for every kernel.
 translate() {
@@ -109,19 +125,9 @@ kernels() {
             compile "build/objects/$name.o" "$translated" $device
             compile "build/objects/${name}_checked.o" "$translated" $device $checked
         ) &
-        while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do
-            wait -n
-        done
+        room
     done
-    local failed=0 job
-    for job in $(jobs -p); do
-        wait "$job" || failed=1
-    done
-    for source in "$@"; do # a job reaped above may have failed as well
-        name=$(echo "$source" | sed 's/[^A-Za-z0-9]/_/g')
-        [ -f "build/objects/$name.o.hash" ] && [ -f "build/objects/${name}_checked.o.hash" ] || failed=1
-    done
-    [ "$failed" = 0 ] || return 1
+    built $fast $slow
     local engine="build/objects/never_destroyed.o"
     for part in fibers block collectives signals; do
         engine="$engine build/objects/engine_$part.o"
@@ -153,17 +159,23 @@ driver() {
     for source in src/driver/*.cpp; do
         name=$(basename "$source" .cpp)
         objects="$objects build/objects/driver_$name.o"
-        compile "build/objects/driver_$name.o" "$source" $host -ftls-model=initial-exec
+        compile "build/objects/driver_$name.o" "$source" $host -ftls-model=initial-exec &
+        room
     done
+    compile build/objects/gemm.o src/cublas/gemm.cpp $maths &
+    room
+    for version in 12 13; do
+        compile "build/objects/cublas$version.o" src/cublas/cublas.cpp $host -DEMULATED_CUBLAS_VERSION=${version}0600 &
+        room
+    done
+    built $objects build/objects/gemm.o build/objects/cublas12.o build/objects/cublas13.o
     update build/objects/stubs_cuda.s "symbols/cuda.txt build.sh" stubs symbols/cuda.txt 801 build/objects/stubs_cuda.s
     update build/objects/stubs_cublas.s "symbols/cublas.txt build.sh" \
         stubs symbols/cublas.txt 15 build/objects/stubs_cublas.s
     update build/libcuda.so.1 "$objects build/objects/stubs_cuda.s" \
         "$compiler" -shared -Wl,-soname,libcuda.so.1 -Wl,-Bsymbolic -Wl,-z,defs $objects build/objects/stubs_cuda.s \
         -o build/libcuda.so.1 -ldl -lpthread
-    compile build/objects/gemm.o src/cublas/gemm.cpp $maths
     for version in 12 13; do
-        compile "build/objects/cublas$version.o" src/cublas/cublas.cpp $host -DEMULATED_CUBLAS_VERSION=${version}0600
         echo "libcublas.so.$version { global: cublas*; local: *; };" >"build/objects/cublas$version.map"
         objects="build/objects/cublas$version.o build/objects/gemm.o build/objects/never_destroyed.o"
         objects="$objects build/objects/stubs_cublas.s build/libcuda.so.1"
