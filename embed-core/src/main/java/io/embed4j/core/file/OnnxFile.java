@@ -10,12 +10,10 @@ import io.embed4j.spec.DType;
 import io.embed4j.spi.FileRegion;
 import io.embed4j.spi.WeightTensor;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -31,8 +29,8 @@ import java.util.Set;
  * <p>Exporters fold the transpose of a linear layer into its weight and name the result {@code onnx::MatMul_123}: the
  * bytes are [in, out] and the name is lost. What the weight does follows from its consumer: the node
  * {@code /encoder/layer.0/attention/self/query/MatMul} takes the weight of
- * {@code encoder.layer.0.attention.self.query}, and the Add behind it a bias that kept its name. The file is mapped and
- * its messages are walked once; tensor bytes are not touched.
+ * {@code encoder.layer.0.attention.self.query}, and the Add behind it a bias that kept its name. The file's
+ * messages are walked once; tensor bytes are skipped.
  */
 public final class OnnxFile {
     /** Operators that only optimized or quantized graphs have; their weights are fused or no longer floats. */
@@ -45,6 +43,9 @@ public final class OnnxFile {
             "DynamicQuantizeLinear",
             "MatMulNBits",
             "QLinearMatMul");
+
+    /** Nodes are read through a buffer of so many bytes. */
+    private static final int READ_BYTES = 1 << 14;
 
     private final Path file;
     private final Path folder;
@@ -141,14 +142,16 @@ public final class OnnxFile {
     }
 
     private void readModel() throws IOException {
-        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
-            if (channel.size() > Integer.MAX_VALUE) {
-                throw new ModelFormatException(
-                        HelpTopic.DAMAGED_WEIGHTS,
-                        file + " has " + channel.size() + " bytes; a protobuf file has at most 2 GiB.");
-            }
-            ByteBuffer bytes = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size());
-            CodedInputStream in = CodedInputStream.newInstance(bytes);
+        long fileBytes = Files.size(file);
+        if (fileBytes > Integer.MAX_VALUE) {
+            throw new ModelFormatException(
+                    HelpTopic.DAMAGED_WEIGHTS,
+                    file + " has " + fileBytes + " bytes; a protobuf file has at most 2 GiB.");
+        }
+        // A stream, which skips weights: given a mapped buffer, protobuf may copy all of it to the heap.
+        try (InputStream bytes = Files.newInputStream(file)) {
+            CodedInputStream in = CodedInputStream.newInstance(bytes, READ_BYTES);
+            in.pushLimit((int) fileBytes);
             forEachField(in, field -> {
                 if (field == OnnxFields.Model.GRAPH) {
                     message(in, this::readGraphField);

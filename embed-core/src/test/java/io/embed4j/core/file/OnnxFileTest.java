@@ -4,6 +4,7 @@ package io.embed4j.core.file;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.sun.management.ThreadMXBean;
 import io.embed4j.EmbedException;
 import io.embed4j.ModelFormatException;
 import io.embed4j.UnsupportedModelException;
@@ -11,6 +12,7 @@ import io.embed4j.core.file.OnnxFields.DataType;
 import io.embed4j.spec.DType;
 import io.embed4j.spi.WeightTensor;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -363,5 +365,20 @@ class OnnxFileTest {
             assertThat(Damage.allocatedBytes() - before).as("seed %s", seed).isLessThan(1_000_000);
         }
         assertThat(read).as("files that were still readable").isBetween(50, 2450);
+    }
+
+    @Test
+    void weightsAreSkippedNotBroughtToTheHeap() throws IOException {
+        int bytes = 32 << 20;
+        Path file = write(new OnnxBytes()
+                .node("/query/MatMul", "MatMul", List.of("x", "w"), "y")
+                .initializer("w", DataType.FLOAT, new byte[bytes], bytes / 4 / 1024, 1024));
+        OnnxFile.read(file); // classes are loaded
+        ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+        long before = threads.getThreadAllocatedBytes(Thread.currentThread().getId());
+        WeightTensor weight = only(OnnxFile.read(file), "query.weight");
+        long allocated = threads.getThreadAllocatedBytes(Thread.currentThread().getId()) - before;
+        assertThat(weight.region().length()).isEqualTo(bytes);
+        assertThat(allocated).isBetween(0L, bytes / 32L);
     }
 }
