@@ -20,6 +20,9 @@ import org.jspecify.annotations.Nullable;
  * @since 0.1
  */
 public final class Hits {
+    /** Results in {@link #toString}. */
+    private static final int SHOWN = 3;
+
     private final int k;
     private final long[] ids;
     private final float[] scores;
@@ -136,5 +139,20 @@ public final class Hits {
                     "Result " + rank + " of query " + query + "; there are [" + queries() + ", " + k + "].");
         }
         return query * k + rank;
+    }
+
+    /** How many there are, and the first results of the first query. */
+    @Override
+    public String toString() {
+        StringBuilder text = new StringBuilder("Hits[" + queries() + ", " + k + "]");
+        int found = queries() == 0 ? 0 : count(0);
+        int shown = Math.min(found, SHOWN);
+        for (int rank = 0; rank < shown; rank++) {
+            text.append(rank == 0 ? " " : ", ")
+                    .append(stringId(0, rank))
+                    .append('=')
+                    .append(score(0, rank));
+        }
+        return shown < found || queries() > 1 ? text.append(" ...").toString() : text.toString();
     }
 }

@@ -182,4 +182,9 @@ public final class TokenEmbeddings {
     public int tokenCount() {
         return tokenCount;
     }
+
+    @Override
+    public String toString() {
+        return "TokenEmbeddings[" + size() + ", " + hiddenSize + "]";
+    }
 }

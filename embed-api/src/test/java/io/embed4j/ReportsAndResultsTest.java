@@ -111,4 +111,15 @@ class ReportsAndResultsTest {
                 .containsExactly(new TokenEmbeddings.Word(0, 0, 5, 1, 3), new TokenEmbeddings.Word(2, 6, 8, 3, 4));
         assertThat(embeddings.vector(embeddings.words().get(0))).containsExactly(2.5f);
     }
+
+    @Test
+    void resultsPrintWhatALogWants() {
+        float none = Float.NEGATIVE_INFINITY;
+        assertThat(new Hits(2, new long[] {5, -1}, new float[] {.5f, none})).hasToString("Hits[1, 2] 5=0.5");
+        assertThat(new Hits(1, new long[] {5, 7}, new float[] {.5f, .4f})).hasToString("Hits[2, 1] 5=0.5 ...");
+        assertThat(Hits.ofStrings(4, new long[4], new float[4], new String[] {"a", "b", "c", "d"}))
+                .hasToString("Hits[1, 4] a=0.0, b=0.0, c=0.0 ...");
+        assertThat(new Hits(1, new long[0], new float[0])).hasToString("Hits[0, 1]");
+        assertThat(new TokenEmbeddings(List.of(), 3, new float[0], 0)).hasToString("TokenEmbeddings[0, 3]");
+    }
 }
