@@ -5,6 +5,7 @@ import io.embed4j.EmbedException;
 import io.embed4j.HelpTopic;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -48,7 +49,7 @@ public final class CacheDirectory {
         String named = System.getProperty("embed4j.cache", System.getenv("EMBED4J_CACHE"));
         List<Path> candidates = new ArrayList<>();
         if (named != null && !named.isBlank()) {
-            candidates.add(Path.of(named));
+            add(candidates, named, "");
         } else {
             addIfSet(candidates, System.getenv("XDG_CACHE_HOME"), "embed4j");
             addIfSet(candidates, System.getProperty("user.home"), ".cache/embed4j");
@@ -59,7 +60,21 @@ public final class CacheDirectory {
 
     private static void addIfSet(List<Path> candidates, @Nullable String root, String below) {
         if (root != null && !root.isBlank()) {
+            add(candidates, root, below);
+        }
+    }
+
+    /** Java reads names in the locale's encoding: in an ASCII locale those of other characters are no paths. */
+    private static void add(List<Path> candidates, String root, String below) {
+        try {
             candidates.add(Path.of(root, below));
+        } catch (InvalidPathException e) {
+            throw new EmbedException(
+                    HelpTopic.CACHE_DIRECTORY,
+                    "The directory \"" + root + "\" is no path in the locale's encoding, "
+                            + System.getProperty("sun.jnu.encoding") + ": " + e.getReason()
+                            + ". Set LC_ALL=C.UTF-8, or the system property embed4j.cache to another directory.",
+                    e);
         }
     }
 }

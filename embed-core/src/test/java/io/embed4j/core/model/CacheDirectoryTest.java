@@ -76,4 +76,16 @@ class CacheDirectoryTest {
                     .isDirectory();
         }
     }
+
+    @Test
+    void aNameThatIsNoPathIsRefusedWithTheRemedy() {
+        try (Properties properties = new Properties().with("embed4j.cache", "a\0b")) {
+            assertThat(properties).isNotNull();
+            assertThatThrownBy(CacheDirectory::find)
+                    .isInstanceOf(EmbedException.class)
+                    .hasMessageStartingWith("The directory \"a\0b\" is no path in the locale's encoding, ")
+                    .hasMessageEndingWith(
+                            "Set LC_ALL=C.UTF-8, or the system property embed4j.cache to another directory.");
+        }
+    }
 }
