@@ -91,13 +91,24 @@ public interface Embedder extends AutoCloseable {
      * Embeds any number of texts in constant memory: texts are pulled as vectors are, a few thousand ahead so that the device
      * never waits for them.
      *
-     * @param texts the texts
+     * @param texts the texts; read on the thread that pulls vectors
      * @param options options of this call
-     * @param progress hears of texts and tokens done
+     * @param progress hears of texts and tokens done; {@link ProgressListener#NONE} for nobody
      * @return vectors in the order of the texts, some hundred at a time; an {@link InvalidTextException} carries the
-     *     text's place in the whole stream
+     *     text's place in the whole stream. What {@code texts} throws comes when the vectors of the texts before are read.
+     *     To be closed by who stops before the end
      */
-    Iterator<Embeddings> stream(Iterator<String> texts, EmbedOptions options, ProgressListener progress);
+    EmbeddingIterator stream(Iterator<String> texts, EmbedOptions options, ProgressListener progress);
+
+    /**
+     * Embeds any number of texts in constant memory, with default options.
+     *
+     * @param texts the texts; read on the thread that pulls vectors
+     * @return as of {@link #stream(Iterator, EmbedOptions, ProgressListener)}
+     */
+    default EmbeddingIterator stream(Iterator<String> texts) {
+        return stream(texts, EmbedOptions.defaults(), ProgressListener.NONE);
+    }
 
     /**
      * Embeds texts as rows for a {@link VectorIndex}, which embeds them as it reads them, in constant memory. Where the index is
@@ -116,7 +127,8 @@ public interface Embedder extends AutoCloseable {
      * @param texts the texts
      * @param options options of this call
      * @param progress hears of texts and tokens done
-     * @return [N, D] in the order of the texts; what {@link #stream} throws, reading them throws. The caller closes them
+     * @return [N, D] in the order of the texts; what {@link #stream(Iterator, EmbedOptions, ProgressListener)} throws, reading
+     *     them throws. The caller closes them
      */
     default VectorRows embedRows(Iterator<String> texts, EmbedOptions options, ProgressListener progress) {
         Iterable<Embeddings> embedded = () -> stream(texts, options, progress);

@@ -5,6 +5,7 @@ import io.embed4j.DeviceInfo;
 import io.embed4j.EmbedOptions;
 import io.embed4j.Embedder;
 import io.embed4j.EmbedderOptions;
+import io.embed4j.EmbeddingIterator;
 import io.embed4j.Embeddings;
 import io.embed4j.HelpTopic;
 import io.embed4j.InvalidTextException;
@@ -83,8 +84,8 @@ final class FakeEmbedder implements Embedder {
     }
 
     @Override
-    public Iterator<Embeddings> stream(Iterator<String> texts, EmbedOptions options, ProgressListener progress) {
-        return new Iterator<>() {
+    public EmbeddingIterator stream(Iterator<String> texts, EmbedOptions options, ProgressListener progress) {
+        return new EmbeddingIterator() {
             private long textsDone;
             private long tokensDone;
 
@@ -107,6 +108,9 @@ final class FakeEmbedder implements Embedder {
                 progress.onProgress(textsDone, tokensDone);
                 return vectors;
             }
+
+            @Override
+            public void close() {}
         };
     }
 

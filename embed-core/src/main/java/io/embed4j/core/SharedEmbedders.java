@@ -6,6 +6,7 @@ import io.embed4j.EmbedOptions;
 import io.embed4j.Embedder;
 import io.embed4j.EmbedderClosedException;
 import io.embed4j.EmbedderOptions;
+import io.embed4j.EmbeddingIterator;
 import io.embed4j.Embeddings;
 import io.embed4j.ModelInfo;
 import io.embed4j.Precision;
@@ -74,7 +75,7 @@ final class SharedEmbedders {
         }
 
         @Override
-        public Iterator<Embeddings> stream(Iterator<String> texts, EmbedOptions call, ProgressListener progress) {
+        public EmbeddingIterator stream(Iterator<String> texts, EmbedOptions call, ProgressListener progress) {
             return shared().stream(texts, call, progress);
         }
 

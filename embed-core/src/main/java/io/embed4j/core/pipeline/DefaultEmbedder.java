@@ -6,6 +6,7 @@ import io.embed4j.EmbedException;
 import io.embed4j.EmbedOptions;
 import io.embed4j.Embedder;
 import io.embed4j.EmbedderClosedException;
+import io.embed4j.EmbeddingIterator;
 import io.embed4j.Embeddings;
 import io.embed4j.HelpTopic;
 import io.embed4j.ModelFormatException;
@@ -190,9 +191,9 @@ public final class DefaultEmbedder implements Embedder {
     }
 
     @Override
-    public Iterator<Embeddings> stream(Iterator<String> texts, EmbedOptions options, ProgressListener progress) {
+    public EmbeddingIterator stream(Iterator<String> texts, EmbedOptions options, ProgressListener progress) {
         EmbeddingStream windows = windows(texts, options, progress, false);
-        return new Iterator<>() {
+        return new EmbeddingIterator() {
             @Override
             public boolean hasNext() {
                 return windows.hasNext();
@@ -201,6 +202,11 @@ public final class DefaultEmbedder implements Embedder {
             @Override
             public Embeddings next() {
                 return windows.next().result();
+            }
+
+            @Override
+            public void close() {
+                windows.close();
             }
         };
     }

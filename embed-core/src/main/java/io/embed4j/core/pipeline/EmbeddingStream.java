@@ -32,6 +32,7 @@ final class EmbeddingStream implements Iterator<PooledSlices>, AutoCloseable {
     private long textsPulled;
     private long textsDone;
     private long tokensDone;
+    private boolean closed;
 
     /** Starts a window and waits for it. */
     interface Start {
@@ -42,7 +43,7 @@ final class EmbeddingStream implements Iterator<PooledSlices>, AutoCloseable {
         void await(CompletableFuture<Void> done);
     }
 
-    /** A window, or why it could not be started: told when its turn comes, so that those before it are not lost. */
+    /** A window, or why its texts could not be read or it could not be started: told when its turn comes, so that those before it are not lost. */
     private sealed interface Window {
         long tokens();
 
@@ -75,11 +76,14 @@ final class EmbeddingStream implements Iterator<PooledSlices>, AutoCloseable {
 
     @Override
     public boolean hasNext() {
-        return !underWay.isEmpty() || texts.hasNext();
+        return !closed && (!underWay.isEmpty() || texts.hasNext());
     }
 
     @Override
     public PooledSlices next() {
+        if (closed) {
+            throw new NoSuchElementException("The stream was closed, or has failed.");
+        }
         pullAhead();
         Window window = underWay.poll();
         if (window == null) {
@@ -92,27 +96,30 @@ final class EmbeddingStream implements Iterator<PooledSlices>, AutoCloseable {
         return call;
     }
 
+    /** After a failure nothing follows: texts would be missing in between. */
     private PooledSlices done(Window window) {
-        if (window instanceof Window.Started started) {
-            try {
+        try {
+            if (window instanceof Window.Started started) {
                 start.await(started.call().done());
                 return started.call();
-            } catch (RuntimeException e) {
-                close();
-                throw e;
             }
+            throw ((Window.Refused) window).why();
+        } catch (RuntimeException e) {
+            close();
+            throw e;
         }
-        throw ((Window.Refused) window).why();
     }
 
     /** Drops the windows that were not handed out. */
     @Override
     public void close() {
+        closed = true;
         for (Window window : underWay) {
             if (window instanceof Window.Started started) {
                 started.call().cancelAll();
             }
         }
+        underWay.clear();
     }
 
     private void pullAhead() {
@@ -128,12 +135,12 @@ final class EmbeddingStream implements Iterator<PooledSlices>, AutoCloseable {
 
     private Window pull() {
         List<String> window = new ArrayList<>(WINDOW);
-        while (window.size() < WINDOW && texts.hasNext()) {
-            window.add(texts.next());
-        }
-        long firstIndex = textsPulled;
-        textsPulled += window.size();
         try {
+            while (window.size() < WINDOW && texts.hasNext()) {
+                window.add(texts.next());
+            }
+            long firstIndex = textsPulled;
+            textsPulled += window.size();
             return new Window.Started(start.start(window, firstIndex));
         } catch (RuntimeException e) {
             return new Window.Refused(e);

@@ -8,6 +8,7 @@ import io.embed4j.DeviceUnavailableException;
 import io.embed4j.EmbedOptions;
 import io.embed4j.Embedder;
 import io.embed4j.EmbedderOptions;
+import io.embed4j.EmbeddingIterator;
 import io.embed4j.Embeddings;
 import io.embed4j.HelpTopic;
 import io.embed4j.InstallationReport;
@@ -245,7 +246,7 @@ class DoctorTest {
         }
 
         @Override
-        public Iterator<Embeddings> stream(Iterator<String> texts, EmbedOptions call, ProgressListener progress) {
+        public EmbeddingIterator stream(Iterator<String> texts, EmbedOptions call, ProgressListener progress) {
             throw new UnsupportedOperationException();
         }
 

@@ -9,6 +9,7 @@ import io.embed4j.EmbedException;
 import io.embed4j.EmbedOptions;
 import io.embed4j.Embedder;
 import io.embed4j.EmbedderClosedException;
+import io.embed4j.EmbeddingIterator;
 import io.embed4j.Embeddings;
 import io.embed4j.InvalidTextException;
 import io.embed4j.ModelFormatException;
@@ -239,6 +240,48 @@ class DefaultEmbedderTest {
                     .isInstanceOfSatisfying(
                             InvalidTextException.class,
                             e -> assertThat(e.index()).isEqualTo(1030));
+        }
+    }
+
+    @Test
+    void textsThatCannotBeReadTakeNothingFromThoseBeforeAndEndTheStream() {
+        Iterator<String> texts = IntStream.range(0, 2000)
+                .mapToObj(i -> {
+                    if (i == 1030) {
+                        throw new IllegalStateException("the source broke");
+                    }
+                    return "a";
+                })
+                .iterator();
+        try (Embedder embedder = embedder(MODEL, encoder(Runnable::run));
+                EmbeddingIterator vectors = embedder.stream(texts)) {
+            assertThat(vectors.next().size()).isEqualTo(512);
+            assertThat(vectors.next().size()).isEqualTo(512);
+            assertThatThrownBy(vectors::next).hasMessage("the source broke");
+            assertThat(vectors.hasNext()).isFalse();
+            assertThatThrownBy(vectors::next)
+                    .isInstanceOf(NoSuchElementException.class)
+                    .hasMessage("The stream was closed, or has failed.");
+        }
+    }
+
+    @Test
+    void aStreamThatIsClosedEmbedsNoMore() {
+        Steps steps = new Steps();
+        FakeEncoder encoder = encoder(steps);
+        try (Embedder embedder = embedder(MODEL, encoder)) {
+            EmbeddingIterator vectors =
+                    embedder.stream(Collections.nCopies(5000, "a").iterator());
+            CompletableFuture<Embeddings> first = CompletableFuture.supplyAsync(vectors::next);
+            while (!first.isDone()) {
+                steps.all();
+            }
+            assertThat(first.join().size()).isEqualTo(512);
+            vectors.close();
+            int underWay = encoder.batches().size();
+            steps.all();
+            assertThat(encoder.batches()).as("no batch left after the close").hasSize(underWay);
+            assertThat(vectors.hasNext()).isFalse();
         }
     }
 
