@@ -74,16 +74,16 @@ final class TextInput implements Iterator<String>, AutoCloseable {
         if (argument.equals(STANDARD_INPUT)) {
             return new TextInput("standard input", null, null, null, unclosable(standardInput));
         }
-        if (!jsonLines && !argument.toLowerCase(Locale.ROOT).endsWith(".txt")) {
-            throw CliException.usage("Unknown input format: " + option + " " + argument
-                    + ". Use a .txt or .jsonl file, or - for text lines on stdin.");
-        }
         Path file = Path.of(argument);
         if (Files.isDirectory(file)) {
             throw CliException.failed(
                     HelpTopic.CANNOT_READ,
                     option + " " + argument + " is a directory. Name a .txt or .jsonl file.",
                     null);
+        }
+        if (!jsonLines && !argument.toLowerCase(Locale.ROOT).endsWith(".txt")) {
+            throw CliException.usage("Unknown input format: " + option + " " + argument
+                    + ". Use a .txt or .jsonl file, or - for text lines on stdin.");
         }
         try {
             String fieldName = field == null ? DEFAULT_FIELD : field;
