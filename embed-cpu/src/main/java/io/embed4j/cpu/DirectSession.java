@@ -16,7 +16,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/** A graph on ONNX Runtime's own API, for JVMs in which DJL's engine cannot start. */
+/** A graph on ONNX Runtime's own API: for single texts, and for JVMs in which DJL's engine cannot start. */
 final class DirectSession implements EncoderSession {
     private final OrtEnvironment environment;
     private final OrtSession session;
