@@ -14,6 +14,8 @@ package io.embed4j;
  */
 @FunctionalInterface
 public interface DownloadListener {
+    /** Hears nothing. */
+    DownloadListener NONE = progress -> {};
 
     /**
      * Something arrived.
@@ -21,13 +23,4 @@ public interface DownloadListener {
      * @param progress what has arrived so far
      */
     void onProgress(DownloadProgress progress);
-
-    /**
-     * Returns a listener that does nothing.
-     *
-     * @return the listener
-     */
-    static DownloadListener none() {
-        return progress -> {};
-    }
 }

@@ -3,6 +3,7 @@ package io.embed4j;
 
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -38,7 +39,7 @@ public interface Embedder extends AutoCloseable {
      * {@link #close()}; the last one frees the model. Made for Spark and Flink, where many tasks share a JVM.
      *
      * @param options what to share
-     * @return the shared embedder
+     * @return the shared embedder; throws what {@link Builder#build} throws
      */
     static Embedder shared(EmbedderOptions options) {
         return EmbedderFactory.find().shared(options);
@@ -84,7 +85,7 @@ public interface Embedder extends AutoCloseable {
      * @return [1, D]
      */
     default Embeddings embed(String text, EmbedOptions options) {
-        return embed(java.util.Collections.singletonList(text), options);
+        return embed(Collections.singletonList(text), options);
     }
 
     /**
@@ -118,7 +119,7 @@ public interface Embedder extends AutoCloseable {
      * try (Embedder embedder = Embedder.builder().build();
      *         VectorIndex index = VectorIndex.create(embedder.dimension());
      *         VectorRows rows = embedder.embedRows(
-     *                 List.of("a cat sleeps", "stock prices fell").iterator(), EmbedOptions.defaults(), (texts, tokens) -> {})) {
+     *                 List.of("a cat sleeps", "stock prices fell").iterator(), EmbedOptions.defaults(), ProgressListener.NONE)) {
      *     index.add(rows);
      *     if (index.size() != 2) throw new AssertionError();
      * }
@@ -144,7 +145,7 @@ public interface Embedder extends AutoCloseable {
      *
      * @param texts B texts
      * @param options options of this call
-     * @return the vectors; cancelling drops what has not begun
+     * @return the vectors, or what {@link #embed(List, EmbedOptions)} throws; cancelling drops what has not begun
      */
     CompletableFuture<Embeddings> embedAsync(List<String> texts, EmbedOptions options);
 
@@ -155,6 +156,7 @@ public interface Embedder extends AutoCloseable {
      * @param options options of this call; prompt and truncation are honoured, pooling and dimension do not apply
      * @return one [n, H] per text
      * @throws InvalidTextException as for {@link #embed(List, EmbedOptions)}
+     * @throws EmbedderClosedException as for {@link #embed(List, EmbedOptions)}
      */
     List<TokenEmbeddings> embedTokens(List<String> texts, EmbedOptions options);
 
@@ -245,7 +247,7 @@ public interface Embedder extends AutoCloseable {
      */
     final class Builder {
         private EmbedderOptions options = EmbedderOptions.defaults();
-        private DownloadListener downloads = DownloadListener.none();
+        private DownloadListener downloads = DownloadListener.NONE;
 
         private Builder() {}
 

@@ -58,7 +58,7 @@ public interface EmbedderFactory {
      * @return the embedder
      */
     default Embedder open(EmbedderOptions options) {
-        return open(options, DownloadListener.none());
+        return open(options, DownloadListener.NONE);
     }
 
     /**

@@ -2,6 +2,7 @@
 package io.embed4j;
 
 import java.util.BitSet;
+import java.util.Collections;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -113,7 +114,19 @@ public final class TextIndex {
      * @return ids and scores [1, k]
      */
     public Hits search(String text, int k) {
-        return search(List.of(text), k, null);
+        return search(text, k, null);
+    }
+
+    /**
+     * Finds the texts nearest to a text, among some.
+     *
+     * @param text the query
+     * @param k results, 1 to {@link VectorIndex#MAX_K}
+     * @param filter numbers of the rows that may be found, as {@link VectorIndex#rowsOf} tells them; null for all
+     * @return ids and scores [1, k]
+     */
+    public Hits search(String text, int k, @Nullable BitSet filter) {
+        return search(Collections.singletonList(text), k, filter);
     }
 
     /**
@@ -121,8 +134,20 @@ public final class TextIndex {
      *
      * @param texts Q queries
      * @param k results per query, 1 to {@link VectorIndex#MAX_K}
-     * @param filter numbers of the rows that may be found; null for all
      * @return ids and scores [Q, k]
+     */
+    public Hits search(List<String> texts, int k) {
+        return search(texts, k, null);
+    }
+
+    /**
+     * Finds the texts nearest to each of several, among some.
+     *
+     * @param texts Q queries
+     * @param k results per query, 1 to {@link VectorIndex#MAX_K}
+     * @param filter numbers of the rows that may be found, as {@link VectorIndex#rowsOf} tells them; null for all
+     * @return ids and scores [Q, k]
+     * @throws InvalidTextException if a text cannot be embedded
      */
     public Hits search(List<String> texts, int k, @Nullable BitSet filter) {
         try (VectorRows queries = embedded(texts, queryOptions)) {
@@ -137,6 +162,6 @@ public final class TextIndex {
     }
 
     private VectorRows embedded(List<String> texts, EmbedOptions options) {
-        return embedder.embedRows(texts.iterator(), options, (done, tokens) -> {});
+        return embedder.embedRows(texts.iterator(), options, ProgressListener.NONE);
     }
 }

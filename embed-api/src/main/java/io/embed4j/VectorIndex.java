@@ -8,8 +8,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Exact top-k by cosine or dot product. The truth is the float64 dot product of the stored fp32 vectors, for cosine divided
- * by their length when they are added, unless it is 1 to within 5e-7 already; ties go to the row added first. In fp16 and bf16 results are the same: candidates are
- * found in 16 bits and scored again from the fp32 vectors.
+ * by their length when they are added, unless it is 1 to within 5e-7 already; ties go to the row added first. In fp16 and bf16
+ * results are the same: candidates are found in 16 bits and scored again from the fp32 vectors.
  *
  * <pre>{@code
  * try (Embedder embedder = Embedder.builder().build();
@@ -22,8 +22,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Thread-safe. A search sees the rows that there were when it began, whatever is added or deleted meanwhile; adding and
  * deleting take turns. An addition that fails, for whatever reason, adds nothing: rows that came before the one that failed are
- * taken back at once, with their numbers, ids and memory. Rows are numbered in the order in which they were added, from 0; a row keeps its number when others
- * are deleted, and when the index is saved and loaded, until {@link #compact} numbers them anew.
+ * taken back at once, with their numbers, ids and memory. Rows are numbered in the order in which they were added, from 0; a row
+ * keeps its number when others are deleted, and when the index is saved and loaded, until {@link #compact} numbers them anew.
+ * A closed index answers with an {@link EmbedException}.
  *
  * @since 0.1
  */
@@ -114,12 +115,52 @@ public interface VectorIndex extends AutoCloseable {
     }
 
     /**
+     * Adds rows under ids.
+     *
+     * @param ids [N], each new
+     * @param rows [N][D]
+     */
+    default void add(long[] ids, float[][] rows) {
+        add(ids, VectorRows.of(dimension(), rows));
+    }
+
+    /**
+     * Adds rows under ids, to an index with {@link IndexOptions#stringIds()}.
+     *
+     * @param ids [N], each new
+     * @param rows [N][D]
+     */
+    default void add(List<String> ids, float[][] rows) {
+        add(ids, VectorRows.of(dimension(), rows));
+    }
+
+    /**
      * Adds the vectors of texts; they get the ids that follow the largest one, from 0.
      *
      * @param rows [N, D]
      */
     default void add(Embeddings rows) {
         add(VectorRows.of(rows));
+    }
+
+    /**
+     * Adds the vectors of texts under ids.
+     *
+     * @param ids [N], each new
+     * @param rows [N, D]
+     */
+    default void add(long[] ids, Embeddings rows) {
+        add(ids, VectorRows.of(rows));
+    }
+
+    /**
+     * Adds the vectors of texts under ids, to an index with {@link IndexOptions#stringIds()}.
+     *
+     * @param ids [N], each new
+     * @param rows [N, D]
+     */
+    default void add(List<String> ids, Embeddings rows) {
+        add(ids, VectorRows.of(rows));
     }
 
     /**
@@ -144,9 +185,10 @@ public interface VectorIndex extends AutoCloseable {
      *
      * @param queries [Q][D]
      * @param k results per query, 1 to {@link #MAX_K}
-     * @param filter numbers of the rows that may be found; null for all
+     * @param filter numbers of the rows that may be found, as {@link #rowsOf} tells them; null for all
      * @return ids and scores [Q, k]
-     * @throws IllegalArgumentException if a query has another length, is not finite or, for cosine, all zeros
+     * @throws IllegalArgumentException if a query has another length, is not finite or, for cosine, all zeros; if k is out of
+     *     range
      */
     Hits search(float[][] queries, int k, @Nullable BitSet filter);
 
@@ -170,6 +212,17 @@ public interface VectorIndex extends AutoCloseable {
      * @throws IllegalArgumentException if a query has another length, is not finite or, for cosine, all zeros
      */
     Hits search(VectorRows queries, int k, @Nullable BitSet filter);
+
+    /**
+     * Finds the rows nearest to one vector.
+     *
+     * @param query [D]
+     * @param k results, 1 to {@link #MAX_K}
+     * @return ids and scores [1, k]
+     */
+    default Hits search(float[] query, int k) {
+        return search(new float[][] {query}, k, null);
+    }
 
     /**
      * Finds the nearest of all rows.
@@ -256,8 +309,8 @@ public interface VectorIndex extends AutoCloseable {
      *
      * <pre>{@code
      * try (VectorIndex index = VectorIndex.builder().storage(Precision.FP16).stringIds(true).build(2)) {
-     *     index.add(List.of("east", "north"), VectorRows.of(2, new float[][] {{1, 0}, {0, 1}}));
-     *     Hits hits = index.search(new float[][] {{0.1f, 1}}, 1);
+     *     index.add(List.of("east", "north"), new float[][] {{1, 0}, {0, 1}});
+     *     Hits hits = index.search(new float[] {0.1f, 1}, 1);
      *     if (!hits.stringId(0, 0).equals("north")) throw new AssertionError();
      * }
      * }</pre>

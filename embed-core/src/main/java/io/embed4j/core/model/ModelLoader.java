@@ -37,7 +37,7 @@ public final class ModelLoader {
 
     /** As {@link #load(String, DownloadListener)}, where nobody wants to hear of downloads. */
     public static ModelDefinition load(String model) {
-        return load(model, DownloadListener.none());
+        return load(model, DownloadListener.NONE);
     }
 
     /**
@@ -80,7 +80,7 @@ public final class ModelLoader {
         if (model.startsWith(HubName.SCHEME)) {
             HubName name = HubName.parse(model);
             HubModel hub = new HubModel(name, HubSettings.ofProcess());
-            return outline(hub.configuration(DownloadListener.none()), name.repository());
+            return outline(hub.configuration(DownloadListener.NONE), name.repository());
         }
         if (model.startsWith(EMBEDDED_SCHEME) || model.startsWith(ClasspathModel.SCHEME)) {
             return load(model).outline();

@@ -13,6 +13,6 @@ final class DownloadProgram {
         Patience patience = Patience.of(Duration.ofSeconds(20), Duration.ofSeconds(20));
         HubModel model =
                 new HubModel(HubName.parse(args[0]), HubSettings.ofProcess().withPatience(patience));
-        System.out.println(model.whole(directory -> {}, DownloadListener.none()));
+        System.out.println(model.whole(directory -> {}, DownloadListener.NONE));
     }
 }

@@ -51,9 +51,9 @@ class HubModelTest extends WithTinyHub {
     void theConfigurationComesWithoutTheWeightsAndTheWeightsLater() throws IOException {
         hub.commit(NAME, files());
         HubModel model = new HubModel(HubName.parse("hf:" + NAME), settings());
-        assertHolds(model.configuration(DownloadListener.none()), CONFIGURATION, files());
+        assertHolds(model.configuration(DownloadListener.NONE), CONFIGURATION, files());
         hub.forget();
-        assertHolds(model.configuration(DownloadListener.none()), CONFIGURATION, files());
+        assertHolds(model.configuration(DownloadListener.NONE), CONFIGURATION, files());
         assertThat(hub.requests()).isEmpty();
         assertHolds(whole(), everything(), files());
         assertThat(gets("config.json")).as("files that are there already").isEmpty();
@@ -67,7 +67,7 @@ class HubModelTest extends WithTinyHub {
                         directory -> {
                             throw new ModelFormatException("looked at " + directory.resolve("config.json"));
                         },
-                        DownloadListener.none()))
+                        DownloadListener.NONE))
                 .isInstanceOf(ModelFormatException.class)
                 .hasMessageStartingWith("looked at");
         assertThat(hub.requests()).noneMatch(Request::toStorage);
@@ -160,7 +160,7 @@ class HubModelTest extends WithTinyHub {
         String second = hub.commit(NAME, newer);
         hub.forget();
         Path directory =
-                new HubModel(HubName.parse("hf:" + NAME), settings()).newest(checked -> {}, DownloadListener.none());
+                new HubModel(HubName.parse("hf:" + NAME), settings()).newest(checked -> {}, DownloadListener.NONE);
         assertThat(directory.getFileName()).hasToString(second);
         assertHolds(directory, everything(), newer);
         assertThat(hub.requests()).as("same contents are not downloaded again").noneMatch(Request::toStorage);
@@ -243,7 +243,7 @@ class HubModelTest extends WithTinyHub {
         Map<String, String> offline = Map.of("HF_HUB_OFFLINE", "true");
         refused(offline, HelpTopic.HUB_OFFLINE, "HF_HUB_OFFLINE", cache().toString(), "\"main\"", NAME);
         hub.commit(NAME, files());
-        new HubModel(HubName.parse("hf:" + NAME), settings()).configuration(DownloadListener.none());
+        new HubModel(HubName.parse("hf:" + NAME), settings()).configuration(DownloadListener.NONE);
         Files.delete(model().resolve("snapshots")
                 .resolve(Files.readString(model().resolve("refs/main")))
                 .resolve("tokenizer.json"));
@@ -251,7 +251,7 @@ class HubModelTest extends WithTinyHub {
         refused(offline, HelpTopic.HUB_OFFLINE, "2_Dense/model.safetensors, model.safetensors, tokenizer.json");
         assertThat(hub.requests()).isEmpty();
         assertThatThrownBy(() -> new HubModel(HubName.parse("hf:" + NAME), settings(offline))
-                        .newest(directory -> {}, DownloadListener.none()))
+                        .newest(directory -> {}, DownloadListener.NONE))
                 .hasMessageContaining("HF_HUB_OFFLINE");
     }
 

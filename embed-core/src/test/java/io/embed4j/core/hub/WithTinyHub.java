@@ -126,7 +126,7 @@ abstract class WithTinyHub {
     }
 
     Path whole(HubSettings settings, String name) {
-        return new HubModel(HubName.parse("hf:" + name), settings).whole(directory -> {}, DownloadListener.none());
+        return new HubModel(HubName.parse("hf:" + name), settings).whole(directory -> {}, DownloadListener.NONE);
     }
 
     Path whole() {

@@ -112,32 +112,34 @@ class DefaultVectorIndexTest {
     @Test
     void numbersNameRows() {
         try (VectorIndex index = index(2)) {
-            index.add(new long[] {-5, 70}, VectorRows.of(2, new float[][] {{1, 0}, {0, 1}}));
+            index.add(new long[] {-5, 70}, new float[][] {{1, 0}, {0, 1}});
             index.add(new float[][] {{1, 1}});
-            Hits hits = index.search(new float[][] {{1, 0}}, 3);
+            Hits hits = index.search(new float[] {1, 0}, 3);
             assertThat(ids(hits, 0)).containsExactly(-5L, 71L, 70L);
             assertThat(hits.stringId(0, 0)).isEqualTo("-5");
             assertThat(index.rowsOf(71, -5)).isEqualTo(BitSet.valueOf(new long[] {0b101}));
-            assertThatThrownBy(() -> index.add(new long[] {3, 70}, VectorRows.of(2, new float[2][2])))
+            assertThatThrownBy(() -> index.add(new long[] {3, 70}, new float[2][2]))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessage("The id 70 is in the index already, as row 1. Delete it first, or choose another.");
-            assertThatThrownBy(() -> index.add(new long[] {3, 3}, VectorRows.of(2, new float[2][2])))
+            assertThatThrownBy(() -> index.add(new long[] {3, 3}, new float[2][2]))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessage("The id 3 occurs twice, the second time in place 1.");
-            assertThat(index.size()).isEqualTo(3);
+            index.add(new long[] {8}, Embeddings.of(2, new float[] {1, 0.1f}, new int[1], new boolean[1]));
+            assertThat(ids(index.search(new float[] {1, 0}, 3), 0)).containsExactly(-5L, 8L, 71L);
+            assertThat(index.size()).isEqualTo(4);
         }
     }
 
     @Test
     void stringsNameRows() {
         try (VectorIndex index = index(2, STRINGS)) {
-            index.add(List.of("east", ""), VectorRows.of(2, new float[][] {{1, 0}, {0, 1}}));
+            index.add(List.of("east", ""), new float[][] {{1, 0}, {0, 1}});
             Hits hits = index.search(new float[][] {{0, 1}}, 3);
             assertThat(strings(hits, 0)).containsExactly("", "east");
             assertThat(hits.id(0, 0)).isEqualTo(1);
             assertThat(hits.id(0, 2)).isEqualTo(-1);
             assertThat(index.delete(List.of("", "none"))).isEqualTo(1);
-            index.add(List.of(""), VectorRows.of(2, new float[][] {{-1, 0}}));
+            index.add(List.of(""), Embeddings.of(2, new float[] {-1, 0}, new int[1], new boolean[1]));
             assertThat(strings(index.search(new float[][] {{0, 1}}, 3), 0)).containsExactly("east", "");
             assertThatThrownBy(() -> index.add(new float[][] {{1, 1}}))
                     .isInstanceOf(IllegalArgumentException.class)
@@ -164,12 +166,12 @@ class DefaultVectorIndexTest {
             filter.set(1, 3);
             assertThat(ids(index.search(new float[][] {{1}}, 9, filter), 0)).containsExactly(2L);
             assertThat(index.rowsOf(0, 1, 2).cardinality()).isEqualTo(2);
-            index.add(new long[] {1}, VectorRows.of(1, new float[][] {{1}}));
+            index.add(new long[] {1}, new float[][] {{1}});
             assertThat(ids(index.search(new float[][] {{1}}, 9), 0)).containsExactly(0L, 2L, 1L);
             index.add(new float[][] {{1}});
             assertThat(ids(index.search(new float[][] {{1}}, 9), 0)).containsExactly(0L, 2L, 1L, 4L);
             assertThat(index.delete(3)).as("gone before ids were given by hand").isZero();
-            index.add(new long[] {3}, VectorRows.of(1, new float[][] {{1}}));
+            index.add(new long[] {3}, new float[][] {{1}});
             assertThat(ids(index.search(new float[][] {{1}}, 9), 0)).containsExactly(0L, 2L, 1L, 4L, 3L);
         }
     }
@@ -208,7 +210,7 @@ class DefaultVectorIndexTest {
             assertThat(index.rows()).isEqualTo(1);
             index.add(new float[][] {{1}, {-1}});
             assertThat(ids(index.search(new float[][] {{1}}, 5), 0)).containsExactly(0L, 1L, 2L);
-            assertThatThrownBy(() -> index.add(new long[] {50, 51}, VectorRows.of(1, new float[][] {{1}})))
+            assertThatThrownBy(() -> index.add(new long[] {50, 51}, new float[][] {{1}}))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessage("There are 2 ids for 1 rows.");
             assertThat(index.rows()).isEqualTo(3);
@@ -219,16 +221,16 @@ class DefaultVectorIndexTest {
     /** Whatever kind ids are of, those of rows that were taken back are free, and numbers go on where they were. */
     @Test
     void idsOfAFailedAdditionAreFree() {
-        VectorRows tooFew = VectorRows.of(1, new float[][] {{1}});
+        float[][] tooFew = {{1}};
         try (VectorIndex index = index(1, STRINGS)) {
-            index.add(List.of("a"), VectorRows.of(1, new float[][] {{1}}));
+            index.add(List.of("a"), new float[][] {{1}});
             assertThatThrownBy(() -> index.add(List.of("b", "c"), tooFew)).hasMessage("There are 2 ids for 1 rows.");
-            index.add(List.of("c", "b"), VectorRows.of(1, new float[][] {{1}, {1}}));
+            index.add(List.of("c", "b"), new float[][] {{1}, {1}});
             assertThat(strings(index.search(new float[][] {{1}}, 5), 0)).containsExactly("a", "c", "b");
         }
         try (VectorIndex index = index(1)) {
             index.add(new float[][] {{1}, {1}});
-            assertThatThrownBy(() -> index.add(new long[] {70, 71}, VectorRows.of(1, new float[][] {{Float.NaN}})))
+            assertThatThrownBy(() -> index.add(new long[] {70, 71}, new float[][] {{Float.NaN}}))
                     .hasMessage("Row 0 holds NaN or infinity.");
             index.add(new float[][] {{1}});
             assertThat(ids(index.search(new float[][] {{1}}, 5), 0)).containsExactly(0L, 1L, 2L);

@@ -9,6 +9,7 @@ import io.embed4j.EmbedOptions;
 import io.embed4j.Embedder;
 import io.embed4j.Embeddings;
 import io.embed4j.Precision;
+import io.embed4j.ProgressListener;
 import io.embed4j.TruncationPolicy;
 import io.embed4j.core.index.EncodedRows;
 import io.embed4j.core.model.ModelDefinition;
@@ -59,7 +60,7 @@ class EmbeddedRowsTest {
     }
 
     private static EncodedRows rows(Embedder embedder, List<String> texts) {
-        return (EncodedRows) embedder.embedRows(texts.iterator(), EmbedOptions.defaults(), (done, tokens) -> {});
+        return (EncodedRows) embedder.embedRows(texts.iterator(), EmbedOptions.defaults(), ProgressListener.NONE);
     }
 
     /** Compares all vectors, here and there, with those of a plain call; returns how many were on the device. */
@@ -150,7 +151,7 @@ class EmbeddedRowsTest {
         EmbedOptions chunks = EmbedOptions.defaults().withTruncation(TruncationPolicy.CHUNK);
         List<String> texts = List.of("short", "long ".repeat(2000));
         try (Embedder embedder = embedder(encoder(5000, Runnable::run));
-                EncodedRows rows = (EncodedRows) embedder.embedRows(texts.iterator(), chunks, (done, tokens) -> {})) {
+                EncodedRows rows = (EncodedRows) embedder.embedRows(texts.iterator(), chunks, ProgressListener.NONE)) {
             Embeddings expected = embedder.embed(texts, chunks);
             EncodedRows.Slice slice = rows.slices(true).next();
             assertThat(slice.onDevice()).isEmpty();
