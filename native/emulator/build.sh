@@ -139,6 +139,10 @@ kernels() {
         "$compiler" -shared -Wl,-Bsymbolic -Wl,-z,defs $slow $engine build/objects/engine_checks.o -o "$out"
 }
 
+# The driver's signal handlers and threads outlast every user, so it must never be unmapped: CUDA's runtime, which other
+# libraries look for, opens and closes it again when it finds calls missing.
+forever=-Wl,-z,nodelete
+
 # Weak symbols for all that JCuda binds to and the emulator does not have: they return "not supported".
 stubs() {
     local symbols=$1 code=$2 assembly=$3
@@ -173,7 +177,7 @@ driver() {
     update build/objects/stubs_cublas.s "symbols/cublas.txt build.sh" \
         stubs symbols/cublas.txt 15 build/objects/stubs_cublas.s
     update build/libcuda.so.1 "$objects build/objects/stubs_cuda.s" \
-        "$compiler" -shared -Wl,-soname,libcuda.so.1 -Wl,-Bsymbolic -Wl,-z,defs $objects build/objects/stubs_cuda.s \
+        "$compiler" -shared -Wl,-soname,libcuda.so.1 $forever -Wl,-Bsymbolic -Wl,-z,defs $objects build/objects/stubs_cuda.s \
         -o build/libcuda.so.1 -ldl -lpthread
     for version in 12 13; do
         echo "libcublas.so.$version { global: cublas*; local: *; };" >"build/objects/cublas$version.map"

@@ -20,4 +20,6 @@ wait
 ${CXX:-g++} $objects -o build/tests/emulator_test build/libcuda.so.1 build/cublas12/libcublas.so.12 -lpthread \
     -Wl,-rpath,"$PWD/build:$PWD/build/cublas12"
 build/tests/emulator_test "$@"
+${CXX:-g++} -std=c++17 -O1 -Wall tests/unloading/unloading_test.cpp -o build/tests/unloading_test -ldl
+build/tests/unloading_test build/libcuda.so.1
 EMBED4J_EMULATOR_DEVICES=2 build/tests/emulator_test two_devices
