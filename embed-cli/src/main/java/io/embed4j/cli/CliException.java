@@ -2,6 +2,7 @@
 package io.embed4j.cli;
 
 import io.embed4j.HelpTopic;
+import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
 /** Ends the command with one line on stderr and an exit code. */
@@ -13,6 +14,9 @@ final class CliException extends RuntimeException {
 
     /** Exit code when the command line cannot be meant. */
     static final int USAGE = 2;
+
+    /** Exit code when nobody reads stdout any more: what shells show for a filter that SIGPIPE (13) ended. */
+    static final int NO_READER = 128 + 13;
 
     private final int exitCode;
     private final @Nullable HelpTopic helpTopic;
@@ -41,6 +45,18 @@ final class CliException extends RuntimeException {
      */
     static CliException failed(HelpTopic helpTopic, String message, @Nullable Throwable cause) {
         return new CliException(FAILED, helpTopic, message, cause);
+    }
+
+    /**
+     * Standard output cannot be written. Where its reader has gone, as in {@code embed ... | head -1}, nobody is told: that
+     * is how filters end.
+     *
+     * @param cause what the system said
+     */
+    static CliException ofStandardOutput(IOException cause) {
+        String message = "Cannot write to standard output: " + Reason.of(cause);
+        int exitCode = "Broken pipe".equals(cause.getMessage()) ? NO_READER : FAILED;
+        return new CliException(exitCode, HelpTopic.CANNOT_WRITE, message, cause);
     }
 
     int exitCode() {

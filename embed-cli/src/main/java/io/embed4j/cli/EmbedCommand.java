@@ -6,7 +6,6 @@ import io.embed4j.Embedder;
 import io.embed4j.EmbedderFactory;
 import io.embed4j.EmbedderOptions;
 import io.embed4j.Embeddings;
-import io.embed4j.HelpTopic;
 import io.embed4j.InvalidTextException;
 import java.io.IOException;
 import java.util.List;
@@ -29,7 +28,8 @@ import picocli.CommandLine.ScopeType;
         footer = {
             "",
             "A text that begins with - or is a command's name goes after --: embed -- encode",
-            "Exit code: 0; 1 if the work failed; 2 if the arguments are wrong."
+            "Exit code: 0; 1 if the work failed; 2 if the arguments are wrong; 141, without a word, if the reader"
+                    + " of standard output has gone."
         })
 final class EmbedCommand implements Callable<Integer> {
     private final Supplier<EmbedderFactory> embedders;
@@ -91,7 +91,7 @@ final class EmbedCommand implements Callable<Integer> {
             }
             json.flush();
         } catch (IOException e) {
-            throw CliException.failed(HelpTopic.CANNOT_WRITE, "Cannot write to standard output: " + Reason.of(e), e);
+            throw CliException.ofStandardOutput(e);
         }
     }
 }

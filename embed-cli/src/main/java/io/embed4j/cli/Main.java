@@ -76,8 +76,8 @@ public final class Main {
                 .setOut(out)
                 .setErr(terminal.err())
                 .setExecutionStrategy(Main::runParsed)
-                .setParameterExceptionHandler((failure, arguments) ->
-                        report(failure, usageMessage(failure), CliException.USAGE, asksForVerbose(args), terminal))
+                .setParameterExceptionHandler((failure, arguments) -> report(
+                        failure, usageMessage(failure, args), CliException.USAGE, asksForVerbose(args), terminal))
                 .setExecutionExceptionHandler(
                         (failure, command, parsed) -> report(failure, asksForVerbose(args), terminal));
         int exitCode;
@@ -151,12 +151,17 @@ public final class Main {
         }
     }
 
-    private static String usageMessage(ParameterException failure) {
+    private static String usageMessage(ParameterException failure, String[] args) {
         CommandLine command = failure.getCommandLine();
         StringBuilder message = new StringBuilder(String.valueOf(failure.getMessage()));
         if (failure instanceof UnmatchedArgumentException unmatched) {
             List<String> suggestions = unmatched.getSuggestions();
-            if (!suggestions.isEmpty()) {
+            String commandMeant = commandMeant(command, args[0]);
+            if (commandMeant != null) {
+                message.append(". \"" + args[0] + "\" is no command, so it is taken for a text. Did you mean ")
+                        .append(commandMeant)
+                        .append("?");
+            } else if (!suggestions.isEmpty()) {
                 message.append(". Did you mean ").append(suggestions.get(0)).append("?");
             } else if (unmatched.isUnknownOption()) {
                 message.append(". A text that begins with - goes after --");
@@ -164,6 +169,36 @@ public final class Main {
         }
         return endSentence(message.toString()) + " See "
                 + command.getCommandSpec().qualifiedName() + " --help.";
+    }
+
+    /**
+     * Returns the command that a first word which is none may stand for: {@code encod}, with options that only encode has.
+     * Without such options it is a text like any other.
+     */
+    private static @Nullable String commandMeant(CommandLine command, String word) {
+        if (command.getParent() != null || !word.matches("[a-z]+")) {
+            return null;
+        }
+        return command.getSubcommands().keySet().stream()
+                .filter(name -> isSlip(word, name))
+                .findFirst()
+                .orElse(null);
+    }
+
+    /** One letter too many, too few or wrong, or two letters exchanged: the rest agrees from both ends. */
+    private static boolean isSlip(String word, String name) {
+        int longest = Math.max(word.length(), name.length());
+        int shortest = Math.min(word.length(), name.length());
+        int head = 0;
+        while (head < shortest && word.charAt(head) == name.charAt(head)) {
+            head++;
+        }
+        int tail = 0;
+        while (tail < shortest - head
+                && word.charAt(word.length() - 1 - tail) == name.charAt(name.length() - 1 - tail)) {
+            tail++;
+        }
+        return longest - head - tail <= 2 && head + tail >= 2;
     }
 
     private static String endSentence(String text) {
@@ -206,7 +241,9 @@ public final class Main {
     }
 
     private static int report(Throwable failure, String message, int exitCode, boolean verbose, Terminal terminal) {
-        terminal.err().println("embed: " + message.strip().replaceAll("\\s*\\R\\s*", " "));
+        if (exitCode != CliException.NO_READER) {
+            terminal.err().println("embed: " + message.strip().replaceAll("\\s*\\R\\s*", " "));
+        }
         if (verbose) {
             failure.printStackTrace(terminal.err());
         }

@@ -3,7 +3,6 @@ package io.embed4j.cli;
 
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonElement;
-import io.embed4j.HelpTopic;
 import java.io.FileDescriptor;
 import java.io.FileInputStream;
 import java.io.FileOutputStream;
@@ -48,7 +47,7 @@ record Terminal(InputStream in, OutputStream out, PrintWriter err, boolean errIs
             out.write(text.getBytes(StandardCharsets.UTF_8));
             out.flush();
         } catch (IOException e) {
-            throw CliException.failed(HelpTopic.CANNOT_WRITE, "Cannot write to standard output: " + Reason.of(e), e);
+            throw CliException.ofStandardOutput(e);
         }
     }
 

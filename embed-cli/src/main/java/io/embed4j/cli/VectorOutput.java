@@ -116,7 +116,9 @@ final class VectorOutput implements AutoCloseable {
     }
 
     private CliException broken(IOException e) {
-        return CliException.failed(HelpTopic.CANNOT_WRITE, "Cannot write to " + name + ": " + Reason.of(e), e);
+        return file == null
+                ? CliException.ofStandardOutput(e)
+                : CliException.failed(HelpTopic.CANNOT_WRITE, "Cannot write to " + name + ": " + Reason.of(e), e);
     }
 
     private static void refuseInput(Path target, String argument, TextInput input) throws IOException {

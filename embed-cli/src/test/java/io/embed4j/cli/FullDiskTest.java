@@ -111,6 +111,18 @@ class FullDiskTest {
         assertThat(error).isEqualTo("embed: Cannot write to standard output: No space left on device." + HELP + "\n");
     }
 
+    /** Like any filter: the shell's pipe is closed before the first vector comes. */
+    @ParameterizedTest
+    @ValueSource(strings = {"text", "encode -o - -i "})
+    void whereTheReaderHasGoneTheCommandEndsWithoutAWord(String arguments) throws Exception {
+        String command = arguments.endsWith("-i ") ? arguments + input : arguments;
+        Process process = new ProcessBuilder(command(WithFakes.class, List.of(), command.split(" "))).start();
+        process.getInputStream().close();
+        String error = new String(process.getErrorStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(error).isEmpty();
+        assertThat(process.waitFor()).isEqualTo(128 + 13);
+    }
+
     @Test
     void aCacheWithoutRoomIsToldAndHoldsNoHalfOfAModel() throws Exception {
         Path cache = directory.resolve("cache");

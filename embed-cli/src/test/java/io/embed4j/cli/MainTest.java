@@ -103,6 +103,9 @@ class MainTest {
                     -m m devices           | --model goes after the command devices. See embed devices --help.
                     hello devices          | Texts and the command "devices" do not go together. To embed the word, write: embed -- TEXT... See embed devices --help.
                     fit --jsn              | Unknown option: '--jsn'. Did you mean --json? See embed fit --help.
+                    encod -i x             | Unknown option: '-i'. "encod" is no command, so it is taken for a text. Did you mean encode? See embed --help.
+                    dcotor --json          | Unknown option: '--json'. "dcotor" is no command, so it is taken for a text. Did you mean doctor? See embed --help.
+                    hello --json           | Unknown option: '--json'. A text that begins with - goes after --. See embed --help.
                     encode                 | Missing required options: '--input=FILE', '--output=FILE'. See embed encode --help.
                     """)
     void refusesArguments(String args, String message) {
