@@ -5,7 +5,7 @@ import java.nio.FloatBuffer;
 import java.util.Arrays;
 
 /**
- * The vectors of one call, [B, D] fp32, row-major, in the order of the texts, with what happened to each text.
+ * The vectors of one call, [B, D] fp32, row-major, in the order of the texts, with what happened to each text. Immutable.
  *
  * <pre>{@code
  * try (Embedder embedder = Embedder.builder().build()) {

@@ -4,7 +4,7 @@ package io.embed4j;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The nearest rows for each query, best first: ids [Q, k] and scores [Q, k].
+ * The nearest rows for each query, best first: ids [Q, k] and scores [Q, k]. Immutable.
  *
  * <p>Where fewer than k rows match, the rest of the row holds id -1 and score -infinity; {@link #count} says how many
  * are real.

@@ -6,7 +6,7 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * The contextual vectors of one text's tokens: the last layer's [n, H] before pooling, special tokens included.
+ * The contextual vectors of one text's tokens: the last layer's [n, H] before pooling, special tokens included. Immutable.
  *
  * <pre>{@code
  * try (Embedder embedder = Embedder.builder().build()) {

@@ -7,7 +7,7 @@ import java.util.Arrays;
 import java.util.Iterator;
 
 /**
- * Vectors from anywhere, read piece by piece: arrays, {@link Embeddings}, an iterator, a file.
+ * Vectors from anywhere, read once and piece by piece: arrays, {@link Embeddings}, an iterator, a file. For one thread at a time.
  *
  * <pre>{@code
  * Iterator<float[]> generated = java.util.stream.Stream.of(new float[] {1, 0}, new float[] {0, 1}).iterator();
