@@ -7,6 +7,7 @@ import io.embed4j.cuda.Kernels.Rows;
 import io.embed4j.cuda.Kernels.Scores;
 import io.embed4j.cuda.driver.DevicePointer;
 import io.embed4j.cuda.driver.Gemm;
+import io.embed4j.cuda.driver.Matrix;
 import io.embed4j.spec.AttentionBias;
 import io.embed4j.spec.AttentionSpec;
 import io.embed4j.spec.DType;
@@ -314,7 +315,11 @@ final class EncoderProgram {
 
     /** y = x w^T where all of x's row is used. */
     private void multiply(Rows rows, DevicePointer x, int xWidth, DevicePointer w, DevicePointer y, int yWidth) {
-        gemm.multiply(type, rows.bound(), x, xWidth, w, xWidth, y, yWidth, xWidth, yWidth);
+        gemm.multiply(
+                type,
+                Matrix.dense(x, rows.bound(), xWidth),
+                Matrix.dense(w, yWidth, xWidth),
+                Matrix.dense(y, rows.bound(), yWidth));
     }
 
     /** Attention up to its output product, into the mixed place. */
@@ -360,15 +365,9 @@ final class EncoderProgram {
         // Gate and up lie side by side; what came of them is in the first half of each row.
         gemm.multiply(
                 type,
-                rows.bound(),
-                wide,
-                widths.feedForwardStride(),
-                layer.down(),
-                widths.feedForward(),
-                out,
-                hiddenStride,
-                widths.feedForward(),
-                hiddenStride);
+                new Matrix(wide, rows.bound(), widths.feedForward(), widths.feedForwardStride()),
+                Matrix.dense(layer.down(), hiddenStride, widths.feedForward()),
+                Matrix.dense(out, rows.bound(), hiddenStride));
         return addToResidual(
                 layer,
                 rows,

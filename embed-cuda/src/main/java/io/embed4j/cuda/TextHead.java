@@ -5,6 +5,7 @@ import io.embed4j.cuda.Kernels.Norm;
 import io.embed4j.cuda.Kernels.Rows;
 import io.embed4j.cuda.driver.DevicePointer;
 import io.embed4j.cuda.driver.Gemm;
+import io.embed4j.cuda.driver.Matrix;
 import io.embed4j.spec.DType;
 import io.embed4j.spec.EncoderSpec;
 import io.embed4j.spec.HeadModule;
@@ -27,9 +28,6 @@ final class TextHead {
     private final Kernels kernels;
     private final Gemm gemm;
     private final List<HeadModule> modules;
-
-    /** A matrix under way: fp32, [rows, width], rows stride apart. */
-    private record Matrix(DevicePointer place, int width, int stride) {}
 
     TextHead(
             EncoderSpec spec,
@@ -123,7 +121,7 @@ final class TextHead {
         DevicePointer even = workPlace;
         DevicePointer odd = workPlace.plus(halfBytes());
         int width = request.pooling().outputSize(spec.hiddenSize());
-        Matrix matrix = new Matrix(even, width, LayerWidths.padded(width));
+        Matrix matrix = new Matrix(even, texts, width, LayerWidths.padded(width));
         for (int i = 0; i < request.pooling().modes().size(); i++) {
             int mode = mode(request.pooling().modes().get(i), gathered);
             int offset = i * spec.hiddenSize();
@@ -141,7 +139,7 @@ final class TextHead {
         }
         for (int i = 0; i < modules.size(); i++) {
             DevicePointer target = matrix.place().equals(even) ? odd : even;
-            matrix = apply(modules.get(i), i, inputs.rowCount(), texts, matrix, target);
+            matrix = apply(modules.get(i), i, inputs.rowCount(), matrix, target);
         }
         kernels.normalizeRows(
                 inputs.rowCount(),
@@ -157,40 +155,36 @@ final class TextHead {
         return gathered ? Kernels.POOLED_ALREADY : Kernels.code(mode);
     }
 
-    private Matrix apply(
-            HeadModule module, int index, DevicePointer count, int texts, Matrix in, DevicePointer target) {
+    /** Puts what a module makes of fp32 rows where the target is. */
+    private Matrix apply(HeadModule module, int index, DevicePointer count, Matrix in, DevicePointer target) {
+        int texts = in.rows();
         if (module instanceof HeadModule.Dense dense) {
             int stride = LayerWidths.padded(dense.outputSize());
-            Matrix out = new Matrix(target, dense.outputSize(), stride);
+            DevicePointer weight = required(WeightRole.HEAD_DENSE, index);
+            int weightStride = LayerWidths.padded(dense.inputSize());
             gemm.multiply(
                     DType.FP32,
-                    texts,
-                    in.place(),
-                    in.stride(),
-                    required(WeightRole.HEAD_DENSE, index),
-                    LayerWidths.padded(dense.inputSize()),
-                    target,
-                    stride,
-                    dense.inputSize(),
-                    stride);
+                    in,
+                    new Matrix(weight, stride, dense.inputSize(), weightStride),
+                    Matrix.dense(target, texts, stride));
             kernels.feedForwardActivation(
                     new Rows(DType.FP32, count, texts, stride, stride),
                     target,
                     weight(WeightRole.HEAD_DENSE_BIAS, index),
                     dense.activation(),
                     false);
-            return out;
+            return new Matrix(target, texts, dense.outputSize(), stride);
         }
         if (module instanceof HeadModule.LayerNorm norm) {
-            Rows rows = new Rows(DType.FP32, count, texts, in.width(), in.stride());
+            Rows rows = new Rows(DType.FP32, count, texts, in.columns(), in.stride());
             Norm weightsOfNorm = new Norm(
                     norm.norm(), required(WeightRole.HEAD_NORM_GAIN, index), weight(WeightRole.HEAD_NORM_BIAS, index));
             kernels.residualNorm(rows, null, target, in.place(), null, null, weightsOfNorm);
-            return new Matrix(target, in.width(), in.stride());
+            return new Matrix(target, texts, in.columns(), in.stride());
         }
         // Normalize: its rows lie one behind the other, without padding.
-        kernels.normalizeRows(count, texts, target, in.place(), in.stride(), in.width(), true);
-        return new Matrix(target, in.width(), in.width());
+        kernels.normalizeRows(count, texts, target, in.place(), in.stride(), in.columns(), true);
+        return Matrix.dense(target, texts, in.columns());
     }
 
     private DevicePointer required(WeightRole role, int index) {

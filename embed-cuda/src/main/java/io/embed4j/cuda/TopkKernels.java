@@ -9,6 +9,7 @@ import io.embed4j.cuda.driver.Kernel;
 import io.embed4j.cuda.driver.Kernel.Grid;
 import io.embed4j.cuda.driver.KernelArguments;
 import io.embed4j.cuda.driver.KernelModule;
+import io.embed4j.cuda.driver.Matrix;
 import io.embed4j.spec.DType;
 import java.util.Locale;
 import java.util.Optional;
@@ -213,16 +214,10 @@ final class TopkKernels implements AutoCloseable {
         int scoreStride = ceilDiv(rows.rows(), 4) * 4;
         gemm.multiply(
                 type,
+                Matrix.dense(queries, lists.queries(), stride),
+                Matrix.dense(rows.values(), rows.rows(), stride),
                 DType.FP32,
-                lists.queries(),
-                queries,
-                stride,
-                rows.values(),
-                stride,
-                scores,
-                scoreStride,
-                stride,
-                rows.rows());
+                new Matrix(scores, lists.queries(), rows.rows(), scoreStride));
         arguments
                 .begin()
                 .add(lists.keys())

@@ -9,6 +9,7 @@ import io.embed4j.cuda.driver.Gemm;
 import io.embed4j.cuda.driver.Kernel;
 import io.embed4j.cuda.driver.KernelArguments;
 import io.embed4j.cuda.driver.KernelModule;
+import io.embed4j.cuda.driver.Matrix;
 import io.embed4j.cuda.driver.PinnedMemory;
 import io.embed4j.cuda.natives.CudaLibraries;
 import io.embed4j.cuda.natives.CudaUnavailableException;
@@ -193,15 +194,9 @@ final class KernelBench implements BeforeAllCallback, AfterEachCallback, AfterAl
                 Gemm gemm = new Gemm(at.context(), at.stream(), workspace.pointer(), CUBLAS_BYTES)) {
             gemm.multiply(
                     x.type(),
-                    rows,
-                    x.memory().pointer(),
-                    in,
-                    w.memory().pointer(),
-                    in,
-                    y.memory().pointer(),
-                    out,
-                    in,
-                    out);
+                    Matrix.dense(x.memory().pointer(), rows, in),
+                    Matrix.dense(w.memory().pointer(), out, in),
+                    Matrix.dense(y.memory().pointer(), rows, out));
             at.stream().synchronize();
         }
     }

@@ -82,57 +82,28 @@ public final class Gemm implements AutoCloseable {
      * y = x w^T, all of one type.
      *
      * @param type of x, w and y
-     * @param rows of x and y
-     * @param x [rows, in], rows xStride apart
-     * @param xStride in elements
-     * @param w [out, in], rows wStride apart
-     * @param wStride in elements
-     * @param y [rows, out], rows yStride apart
-     * @param yStride in elements
-     * @param in columns of x and w
-     * @param out rows of w, columns of y
+     * @param x [rows, in]
+     * @param w [out, in]
+     * @param y [rows, out]
      */
-    public void multiply(
-            DType type,
-            int rows,
-            DevicePointer x,
-            int xStride,
-            DevicePointer w,
-            int wStride,
-            DevicePointer y,
-            int yStride,
-            int in,
-            int out) {
-        multiply(type, type, rows, x, xStride, w, wStride, y, yStride, in, out);
+    public void multiply(DType type, Matrix x, Matrix w, Matrix y) {
+        multiply(type, x, w, type, y);
     }
 
     /**
      * y = x w^T.
      *
      * @param type of x and w
+     * @param x [rows, in]
+     * @param w [out, in]
      * @param resultType of y: the same, or fp32
-     * @param rows of x and y
-     * @param x [rows, in], rows xStride apart
-     * @param xStride in elements
-     * @param w [out, in], rows wStride apart
-     * @param wStride in elements
-     * @param y [rows, out], rows yStride apart
-     * @param yStride in elements
-     * @param in columns of x and w
-     * @param out rows of w, columns of y
+     * @param y [rows, out]
      */
-    public void multiply(
-            DType type,
-            DType resultType,
-            int rows,
-            DevicePointer x,
-            int xStride,
-            DevicePointer w,
-            int wStride,
-            DevicePointer y,
-            int yStride,
-            int in,
-            int out) {
+    public void multiply(DType type, Matrix x, Matrix w, DType resultType, Matrix y) {
+        int in = x.columns();
+        if (w.columns() != in || y.rows() != x.rows() || y.columns() != w.rows()) {
+            throw new IllegalArgumentException("The product of " + x + " with the rows of " + w + " is no " + y + ".");
+        }
         int slice = type == DType.FP32 ? FP32_SLICE : in;
         for (int from = 0; from < in; from += slice) {
             int columns = Math.min(slice, in - from);
@@ -141,26 +112,26 @@ public final class Gemm implements AutoCloseable {
                     handle,
                     cublasOperation.CUBLAS_OP_T,
                     cublasOperation.CUBLAS_OP_N,
-                    out,
-                    rows,
+                    w.rows(),
+                    x.rows(),
                     columns,
                     one,
-                    w.plus(skipped),
+                    w.place().plus(skipped),
                     cudaType(type),
-                    wStride,
-                    x.plus(skipped),
+                    w.stride(),
+                    x.place().plus(skipped),
                     cudaType(type),
-                    xStride,
+                    x.stride(),
                     from == 0 ? zero : one,
-                    y,
+                    y.place(),
                     cudaType(resultType),
-                    yStride,
+                    y.stride(),
                     cublasComputeType.CUBLAS_COMPUTE_32F,
                     cublasGemmAlgo.CUBLAS_GEMM_DEFAULT);
             checkCublas(
                     status,
-                    "cublasGemmEx of [" + rows + ", " + columns + "] with [" + out + ", " + columns + "] in " + type
-                            + " on " + context);
+                    "cublasGemmEx of [" + x.rows() + ", " + columns + "] with [" + w.rows() + ", " + columns + "] in "
+                            + type + " on " + context);
         }
     }
 
