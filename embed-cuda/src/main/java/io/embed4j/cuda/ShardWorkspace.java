@@ -89,6 +89,14 @@ final class ShardWorkspace implements AutoCloseable {
         }
     }
 
+    /** Puts vectors of the device side by side. */
+    void gather(DevicePointer target, DeviceVectors from, int[] places, int dimension) {
+        ring.stage(
+                (1 + places.length) * Integer.BYTES,
+                pinned -> pinned.asIntBuffer().put(places.length).put(places),
+                staged -> kernels.gather(target, staged, from.pointer(), places.length, dimension));
+    }
+
     /** Waits for all that is queued, whatever comes of it. */
     void settle() {
         ring.settle();
