@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.embed4j.core.file;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.embed4j.EmbedException;
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Random;
 
 /** Seeded damage to the bytes of a valid file, for property tests; and what reading it may cost. */
@@ -37,6 +43,38 @@ public final class Damage {
             }
         }
         return bytes;
+    }
+
+    /** Reads a file, and checks what it says of itself. */
+    @FunctionalInterface
+    public interface Reader {
+        /** Reads the damaged file. */
+        void read(Path file) throws IOException;
+    }
+
+    /**
+     * Damages a file in 2500 ways. Each must be read, or refused by an error that names the file, for less than a megabyte of
+     * heap; and some of either kind there must be.
+     *
+     * @param valid the bytes of the file
+     * @param file where to write it
+     */
+    static void isReadOrRefused(byte[] valid, Path file, Reader reader) throws IOException {
+        int read = 0;
+        for (int seed = 0; seed < 2500; seed++) {
+            Files.write(file, damaged(valid, new Random(seed)));
+            long before = allocatedBytes();
+            try {
+                reader.read(file);
+                read++;
+            } catch (EmbedException e) {
+                assertThat(e).as("seed %s", seed).hasMessageContaining(file.toString());
+            } catch (RuntimeException | StackOverflowError | AssertionError e) {
+                throw new AssertionError("seed " + seed, e);
+            }
+            assertThat(allocatedBytes() - before).as("seed %s", seed).isLessThan(1_000_000);
+        }
+        assertThat(read).as("files that were still readable").isBetween(50, 2450);
     }
 
     /** bytes[from, to), then the inserted ones, then bytes[next, end). */

@@ -4,7 +4,6 @@ package io.embed4j.core.file;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.embed4j.EmbedException;
 import io.embed4j.ModelFormatException;
 import io.embed4j.spec.DType;
 import io.embed4j.spi.FileRegion;
@@ -19,7 +18,6 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -214,25 +212,11 @@ class SafetensorsFileTest {
     @Test
     void damagedFilesAreReadOrRefused() throws IOException {
         byte[] valid = file(TWO_TENSORS, 32);
-        int read = 0;
-        for (int seed = 0; seed < 2500; seed++) {
-            Path file = write(Damage.damaged(valid, new Random(seed)));
-            long before = Damage.allocatedBytes();
-            try {
-                for (WeightTensor tensor : SafetensorsFile.read(file).values()) {
-                    FileRegion region = tensor.region();
-                    assertThat(region.offset() + region.length())
-                            .as("seed %s", seed)
-                            .isLessThanOrEqualTo(Files.size(file));
-                }
-                read++;
-            } catch (EmbedException e) {
-                assertThat(e).as("seed %s", seed).hasMessageContaining(file.toString());
-            } catch (RuntimeException | StackOverflowError e) {
-                throw new AssertionError("seed " + seed, e);
+        Damage.isReadOrRefused(valid, folder.resolve("damaged.safetensors"), file -> {
+            for (WeightTensor tensor : SafetensorsFile.read(file).values()) {
+                FileRegion region = tensor.region();
+                assertThat(region.offset() + region.length()).isLessThanOrEqualTo(Files.size(file));
             }
-            assertThat(Damage.allocatedBytes() - before).as("seed %s", seed).isLessThan(1_000_000);
-        }
-        assertThat(read).as("files that were still readable").isBetween(50, 2450);
+        });
     }
 }
