@@ -5,6 +5,7 @@ import java.io.PrintWriter;
 import java.util.Locale;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /** One line on a terminal that is overwritten as work proceeds, some times a second. Erased by {@link #close()}. */
 final class StatusLine implements AutoCloseable {
@@ -46,7 +47,9 @@ final class StatusLine implements AutoCloseable {
         }
     }
 
-    private void draw(String line) {
+    /** A line that wraps could not be overwritten. */
+    private void draw(String text) {
+        String line = fitting(text, System.getenv("EMBED_STDERR_COLUMNS"));
         String rest = " ".repeat(Math.max(0, drawnLength - line.length()));
         err.print('\r' + line + rest);
         err.flush();
@@ -60,6 +63,16 @@ final class StatusLine implements AutoCloseable {
             err.print('\r');
             err.flush();
         }
+    }
+
+    /**
+     * Cuts a line to a terminal's width, less the column of the cursor.
+     *
+     * @param columns the width as the launcher tells it; whole lines are drawn where it is none
+     */
+    static String fitting(String line, @Nullable String columns) {
+        boolean known = columns != null && columns.matches("[1-9]\\d{0,5}");
+        return known ? line.substring(0, Math.min(line.length(), Integer.parseInt(columns) - 1)) : line;
     }
 
     /** Returns m:ss or h:mm:ss. */

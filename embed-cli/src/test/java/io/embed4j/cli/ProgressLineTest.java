@@ -53,6 +53,15 @@ class ProgressLineTest {
     }
 
     @Test
+    void aLineFitsTheTerminal() {
+        assertThat(StatusLine.fitting("5 of 10 texts", "10")).isEqualTo("5 of 10 t");
+        assertThat(StatusLine.fitting("5 of 10 texts", "14")).isEqualTo("5 of 10 texts");
+        for (String unknown : new String[] {null, "", "0", "wide"}) {
+            assertThat(StatusLine.fitting("5 of 10 texts", unknown)).isEqualTo("5 of 10 texts");
+        }
+    }
+
+    @Test
     void showsHowFarADownloadHasCome() {
         try (DownloadLine line = new DownloadLine(new PrintWriter(drawn), true, () -> nanos)) {
             nanos = 3_000_000_000L;
