@@ -2,7 +2,6 @@
 package io.embed4j.cpu;
 
 import io.embed4j.DeviceInfo;
-import io.embed4j.DeviceUnavailableException;
 import io.embed4j.spi.BackendProvider;
 import io.embed4j.spi.Device;
 import io.embed4j.spi.DeviceId;
@@ -29,17 +28,16 @@ public final class CpuBackendProvider implements BackendProvider {
 
     @Override
     public List<DeviceProbe> probe() {
-        try {
-            OnnxRuntime.requireUsable();
-            return List.of(DeviceProbe.usable(DeviceId.CPU, info()));
-        } catch (DeviceUnavailableException e) {
-            return List.of(DeviceProbe.unusable(DeviceId.CPU, String.valueOf(e.getMessage()), OnnxRuntime.REMEDY));
-        }
+        return List.of(OnnxRuntime.obstacle()
+                .map(obstacle -> DeviceProbe.unusable(DeviceId.CPU, obstacle.reason(), obstacle.remedy()))
+                .orElseGet(() -> DeviceProbe.usable(DeviceId.CPU, info())));
     }
 
     @Override
     public Device open(DeviceId id) {
-        OnnxRuntime.requireUsable();
+        OnnxRuntime.obstacle().ifPresent(obstacle -> {
+            throw obstacle.exception();
+        });
         return new CpuDevice(info());
     }
 

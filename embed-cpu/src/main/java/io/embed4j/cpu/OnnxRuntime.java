@@ -8,6 +8,8 @@ import ai.onnxruntime.OrtSession.SessionOptions;
 import io.embed4j.DeviceUnavailableException;
 import io.embed4j.HelpTopic;
 import java.nio.file.Path;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -23,7 +25,7 @@ import org.slf4j.LoggerFactory;
  * the first session.
  */
 final class OnnxRuntime {
-    static final String REMEDY =
+    private static final String REMEDY =
             "Declare com.microsoft.onnxruntime:onnxruntime 1.29.0 or later in your own dependencies.";
 
     private static final Logger LOG = LoggerFactory.getLogger(OnnxRuntime.class);
@@ -58,33 +60,52 @@ final class OnnxRuntime {
         }
     }
 
-    /**
-     * Checks that the library is there and new enough.
-     *
-     * @throws DeviceUnavailableException if not; it says what was found
-     */
-    static void requireUsable() {
+    /** Why the library cannot be used, and what would help. */
+    record Obstacle(String reason, String remedy, @Nullable Throwable cause) {
+        DeviceUnavailableException exception() {
+            String message = reason + " " + remedy;
+            return cause == null
+                    ? new DeviceUnavailableException(HelpTopic.ONNX_RUNTIME, message)
+                    : new DeviceUnavailableException(HelpTopic.ONNX_RUNTIME, message, cause);
+        }
+    }
+
+    /** Whether the library is there and new enough: empty if it is. */
+    static Optional<Obstacle> obstacle() {
         String version;
         try {
             version = version();
         } catch (LinkageError | RuntimeException e) {
-            throw new DeviceUnavailableException(
-                    HelpTopic.ONNX_RUNTIME,
-                    "ONNX Runtime could not be loaded on " + System.getProperty("os.name") + " "
-                            + System.getProperty("os.arch") + ": " + e + ".",
-                    e);
+            return Optional.of(notLoaded(e));
         }
-        requireVersion(version);
+        return tooOld(version);
     }
 
-    static void requireVersion(String version) {
+    /** DJL's attempt was the first; later ones hold its failure as their innermost cause. */
+    private static Obstacle notLoaded(Throwable failure) {
+        Throwable root = failure;
+        while (root.getCause() != null) {
+            root = root.getCause();
+        }
+        return new Obstacle(
+                "ONNX Runtime could not be loaded on " + System.getProperty("os.name") + " "
+                        + System.getProperty("os.arch") + ": " + root + ".",
+                "Its native library (30 MB) is unpacked to the temporary directory "
+                        + System.getProperty("java.io.tmpdir")
+                        + ", which must be writable, have room and not be mounted noexec;"
+                        + " set the system property java.io.tmpdir to another directory.",
+                failure);
+    }
+
+    static Optional<Obstacle> tooOld(String version) {
         String[] numbers = version.split("\\.", -1);
         if (Integer.parseInt(numbers[0]) == 1 && Integer.parseInt(numbers[1]) < OLDEST_MINOR) {
-            throw new DeviceUnavailableException(
-                    HelpTopic.ONNX_RUNTIME,
-                    "ONNX Runtime " + version + " is on the class path; embed4j needs 1." + OLDEST_MINOR + " or later. "
-                            + REMEDY);
+            return Optional.of(new Obstacle(
+                    "ONNX Runtime " + version + " is on the class path; embed4j needs 1." + OLDEST_MINOR + " or later.",
+                    REMEDY,
+                    null));
         }
+        return Optional.empty();
     }
 
     static String version() {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.embed4j.core.text;
 
+import ai.djl.engine.EngineException;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
+import ai.djl.util.Utils;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import io.embed4j.EmbedException;
@@ -85,12 +87,14 @@ public final class TextTokenizer implements AutoCloseable {
             throw new ModelFormatException(HelpTopic.TOKENIZER, file + " is missing.", e);
         } catch (ModelFormatException e) {
             throw e;
-        } catch (LinkageError e) {
+        } catch (LinkageError | EngineException e) {
             throw new EmbedException(
                     HelpTopic.NATIVE_TOKENIZER,
-                    "The native tokenizer library could not be loaded: " + rootMessage(e) + ". A JVM loads it into one"
-                            + " class loader only: if several applications share this JVM, put embed4j and its"
-                            + " dependencies where they share a class loader, such as the server's lib directory.",
+                    "The native tokenizer library could not be loaded: " + rootMessage(e) + ". It is unpacked to "
+                            + Utils.getEngineCacheDir("tokenizers") + ", which must be writable and not mounted noexec;"
+                            + " set DJL_CACHE_DIR to another directory. A JVM loads it into one class loader only: if"
+                            + " several applications share this JVM, put embed4j and its dependencies where they share"
+                            + " a class loader, such as the server's lib directory.",
                     e);
         } catch (IOException | RuntimeException e) {
             throw new ModelFormatException(
