@@ -45,12 +45,12 @@ final class Int8Linear implements Linear {
     private final Map<LinearSite, float[]> magnitudes;
     private final String one;
     private final String zeroPoint;
-    private final String inverseOfLargestInput;
-    private final String smallestScale;
+    private final String largestInput;
+    private final String smallestMagnitude;
     private final Map<String, QuantizedInput> inputs = new HashMap<>();
 
     @SuppressWarnings("ArrayRecordComponent") // never compared
-    private record QuantizedInput(String bytes, String scales, float[] divisors) {}
+    private record QuantizedInput(String bytes, String largest, float[] divisors) {}
 
     Int8Linear(OnnxGraph graph, WeightSource source, GraphWeights weights, QuantizedWeights file) {
         this.graph = graph;
@@ -62,8 +62,8 @@ final class Int8Linear implements Linear {
         this.magnitudes = quantization.inputMagnitudes();
         this.one = graph.floats("int8_one", new float[] {1});
         this.zeroPoint = graph.inline("int8_zero_point", DataType.UINT8, new byte[] {(byte) ZERO_POINT}, List.of());
-        this.inverseOfLargestInput = graph.floats("int8_inverse", new float[] {1 / LARGEST_INPUT});
-        this.smallestScale = graph.floats("int8_smallest_scale", new float[] {1e-30f});
+        this.largestInput = graph.floats("int8_largest_input", new float[] {LARGEST_INPUT});
+        this.smallestMagnitude = graph.floats("int8_smallest_magnitude", new float[] {1e-28f});
     }
 
     @Override
@@ -80,7 +80,7 @@ final class Int8Linear implements Linear {
         String name = weight + "_" + index;
         float[] outDivisors = outputDivisors(weight, index, out);
         for (int o = 0; o < out; o++) {
-            scales[o] /= outDivisors[o];
+            scales[o] /= LARGEST_INPUT * outDivisors[o];
         }
         String product = graph.nodeIn(
                 OnnxGraph.MICROSOFT,
@@ -91,7 +91,7 @@ final class Int8Linear implements Linear {
                         one,
                         graph.floats(name + "_scales", scales, out),
                         zeroPoint));
-        String scaled = graph.node("Mul", List.of(product, input.scales()));
+        String scaled = graph.node("Mul", List.of(product, input.largest()));
         return bias.map(role -> graph.node("Add", List.of(scaled, bias(role, index, outDivisors))))
                 .orElse(scaled);
     }
@@ -141,19 +141,17 @@ final class Int8Linear implements Linear {
                 .equals(source.get(WeightRole.ATTENTION_OUTPUT, index).shape().get(1));
     }
 
-    /** [T, in] as bytes, and [T, 1] scales. */
+    /** [T, in] as bytes, and [T, 1] the magnitudes that 127 stands for. */
     private QuantizedInput quantize(String x, WeightRole weight, int index) {
         float[] divisors = divisors(weight, index);
         boolean alreadyEven = weight == WeightRole.ATTENTION_OUTPUT && valuesMeetTheOutput(index);
         String even = alreadyEven ? x : evened(x, weight + "_" + index, divisors);
         // Two readings take less time than a reading and a writing of magnitudes.
-        String largest = graph.node(
-                "Max", List.of(extreme("ReduceMax", even), graph.node("Neg", List.of(extreme("ReduceMin", even)))));
-        String scales =
-                graph.node("Max", List.of(graph.node("Mul", List.of(largest, inverseOfLargestInput)), smallestScale));
+        String negated = graph.node("Neg", List.of(extreme("ReduceMin", even)));
+        String largest = graph.node("Max", List.of(extreme("ReduceMax", even), negated, smallestMagnitude));
         // One division a row, not one a number.
-        String steps = graph.node("Mul", List.of(even, graph.node("Reciprocal", List.of(scales))));
-        return new QuantizedInput(graph.node("QuantizeLinear", List.of(steps, one, zeroPoint)), scales, divisors);
+        String steps = graph.node("Mul", List.of(even, graph.node("Div", List.of(largestInput, largest))));
+        return new QuantizedInput(graph.node("QuantizeLinear", List.of(steps, one, zeroPoint)), largest, divisors);
     }
 
     /** [T, in] to [T, 1]. */
