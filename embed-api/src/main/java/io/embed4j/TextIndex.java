@@ -7,8 +7,9 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An embedder and an index together: texts in, texts found. Thread-safe, as both are; both stay their owner's to close. On the same GPU, vectors go from
- * one to the other there; only what is kept on the host, and what exact scores are computed from, comes to the host.
+ * An embedder and an index together: texts in, texts found. Thread-safe, as both are; both stay their owner's to close. On the
+ * same GPU, vectors go from one to the other there; only what is kept on the host, and what exact scores are computed from, comes
+ * to the host.
  *
  * <pre>{@code
  * try (Embedder embedder = Embedder.builder().build();

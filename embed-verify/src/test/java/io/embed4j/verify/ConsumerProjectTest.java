@@ -23,8 +23,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * A project of somebody else's, with the one dependency {@code embed4j}: what this build made is laid out as a local
- * repository in front of the real one, and Maven builds the project from there.
+ * A project of somebody else's, with the one dependency {@code embed4j} and its version from the BOM: what this build made is
+ * laid out as a local repository in front of the real one, and Maven builds the project from there.
  */
 @Tag("full")
 class ConsumerProjectTest {
@@ -51,6 +51,8 @@ class ConsumerProjectTest {
             Files.copy(pom, target.resolve(artifact + "-" + version + ".pom"));
             Files.copy(jar, target.resolve(artifact + "-" + version + ".jar"));
         }
+        Path bom = Files.createDirectories(folder.resolve("repository/io/embed4j/embed-bom/" + version));
+        Files.copy(root.resolve("embed-bom/.flattened-pom.xml"), bom.resolve("embed-bom-" + version + ".pom"));
         Path sources = Files.createDirectories(folder.resolve("src/main/java"));
         Files.writeString(folder.resolve("pom.xml"), """
                 <project xmlns="http://maven.apache.org/POM/4.0.0">
@@ -62,11 +64,21 @@ class ConsumerProjectTest {
                     <maven.compiler.release>17</maven.compiler.release>
                     <project.build.sourceEncoding>UTF-8</project.build.sourceEncoding>
                   </properties>
+                  <dependencyManagement>
+                    <dependencies>
+                      <dependency>
+                        <groupId>io.embed4j</groupId>
+                        <artifactId>embed-bom</artifactId>
+                        <version>%s</version>
+                        <type>pom</type>
+                        <scope>import</scope>
+                      </dependency>
+                    </dependencies>
+                  </dependencyManagement>
                   <dependencies>
                     <dependency>
                       <groupId>io.embed4j</groupId>
                       <artifactId>embed4j</artifactId>
-                      <version>%s</version>
                     </dependency>
                   </dependencies>
                 </project>
