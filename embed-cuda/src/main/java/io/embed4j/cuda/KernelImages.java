@@ -5,10 +5,13 @@ import io.embed4j.DeviceUnavailableException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.lang.ref.SoftReference;
 import java.nio.charset.StandardCharsets;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import org.tukaani.xz.XZInputStream;
 
 /**
@@ -21,6 +24,9 @@ import org.tukaani.xz.XZInputStream;
  */
 final class KernelImages {
     private static final String FOLDER = "kernels/";
+
+    /** By file, while memory lasts: unpacking takes 60 ms, and embedders one after another open the device each time. */
+    private static final Map<String, SoftReference<byte[]>> UNPACKED = new ConcurrentHashMap<>();
 
     private final List<Image> images;
 
@@ -53,8 +59,21 @@ final class KernelImages {
             return computeCapability <= device && (kind == Kind.PTX || sameMajor);
         }
 
-        /** The image as the driver loads it: a cubin, or PTX with its zero at the end. */
+        /**
+         * The image as the driver loads it: a cubin, or PTX with its zero at the end. The same array each time, not to be
+         * written to.
+         */
         byte[] bytes() {
+            SoftReference<byte[]> kept = UNPACKED.get(file);
+            byte[] bytes = kept == null ? null : kept.get();
+            if (bytes == null) {
+                bytes = unpack();
+                UNPACKED.put(file, new SoftReference<>(bytes));
+            }
+            return bytes;
+        }
+
+        private byte[] unpack() {
             try (InputStream packed = open(file);
                     InputStream unpacked = new XZInputStream(packed)) {
                 return unpacked.readAllBytes();

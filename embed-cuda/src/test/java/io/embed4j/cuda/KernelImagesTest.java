@@ -110,6 +110,15 @@ class KernelImagesTest {
         }
     }
 
+    /** Embedders one after another open the device each time. */
+    @Test
+    void unpacksAnImageOnce() {
+        Image image = images.all().get(0);
+
+        assertThat(image.bytes()).isSameAs(image.bytes());
+        assertThat(KernelImages.ofThisJar().all().get(0).bytes()).isSameAs(image.bytes());
+    }
+
     /** What the flags in an ELF header of CUDA say: bits 0 to 7 before CUDA 13, bits 8 to 15 since. */
     private static int architecture(ByteBuffer elf) {
         boolean before13 = elf.get(8) <= 7;
