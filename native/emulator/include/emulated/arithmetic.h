@@ -21,6 +21,18 @@
 #define __tanf(x) tanf(x)
 #define __tanhf(x) tanhf(x)
 
+namespace emulated {
+// The C library's fmaxf and fminf to the bit, but not calls: attention asks for the larger of two for every score.
+inline float larger(float a, float b) {
+    return b != b ? a : a > b ? a : b;
+}
+inline float smaller(float a, float b) {
+    return b != b ? a : a < b ? a : b;
+}
+} // namespace emulated
+#define fmaxf(a, b) ::emulated::larger(a, b)
+#define fminf(a, b) ::emulated::smaller(a, b)
+
 static inline float rsqrtf(float a) {
     return 1.0f / sqrtf(a);
 }

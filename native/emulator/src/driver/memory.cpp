@@ -24,6 +24,7 @@ constexpr size_t page = 4096, alignment = 256, guardBytes = 16 * page, granulari
 constexpr unsigned char guardPattern = 0xa5, freshPattern = 0xff;
 constexpr size_t patternedAtMost = size_t{64} << 20; // filling more than that takes longer than it is worth
 constexpr size_t freedRemembered = 1 << 16;
+constexpr size_t hugePage = size_t{2} << 20;
 
 struct Allocation {
     uintptr_t address, regionBegin, regionEnd; // the region is made of whole pages
@@ -223,6 +224,9 @@ int allocate(int device, size_t bytes, CUdeviceptr* address) {
         return report(FaultKind::outOfMemory, "this machine has no %zu bytes for device memory", region);
     }
     cursor = place + region + guardBytes;
+    if (region >= 2 * hugePage) { // to fill 64 MiB, page faults and all, takes 11 ms instead of 50
+        madvise(reinterpret_cast<void*>(place), region, MADV_HUGEPAGE);
+    }
     Allocation allocation{place + region - roundUp(bytes, alignment), place, place + region, bytes, device};
     auto* data = reinterpret_cast<unsigned char*>(allocation.address);
     memset(reinterpret_cast<void*>(place), guardPattern, allocation.address - place);
