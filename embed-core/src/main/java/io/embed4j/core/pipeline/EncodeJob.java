@@ -31,6 +31,12 @@ final class EncodeJob {
 
     private static final long NOT_SPREAD_YET = -1;
 
+    /** A call of so many full batches for each worker ends in small ones. */
+    private static final int BATCHES_OF_LONG_CALL = 4;
+
+    /** What the last batches of a long call are cut down to, of a full one; below it a batch's fixed cost shows. */
+    private static final int SMALLEST_PART = 4;
+
     private final List<TokenizedText> texts;
     private final OutputRequest request;
     private final RowSink sink;
@@ -44,6 +50,9 @@ final class EncodeJob {
 
     /** In how many batches they should leave, as far as is known. */
     private long batchesLeft = NOT_SPREAD_YET;
+
+    /** Whether its last batches become smaller and smaller. */
+    private boolean tapers;
 
     private final CompletableFuture<Void> done = new CompletableFuture<>();
 
@@ -123,7 +132,8 @@ final class EncodeJob {
     /**
      * How many tokens the call's next batch should have. Where small batches are worth it, batches are of one size and
      * their number keeps the device busy to the end: three full ones on two cores would leave a core idle for a quarter of
-     * the time. Guarded by the scheduler's lock.
+     * the time. Cores are never equally fast, though, so the last batches of a long call become smaller and smaller: whoever is
+     * done early takes another one. Guarded by the scheduler's lock.
      */
     long takeShare(Encoder.Limits limits) {
         if (limits.minTokens() >= limits.maxTokens()) {
@@ -133,10 +143,18 @@ final class EncodeJob {
         long even = ceilDiv(full, limits.concurrentBatches()) * limits.concurrentBatches();
         long spread = Math.min(even, Math.max(full, waitingTokens / limits.minTokens()));
         // While batches of this call are under way the number left need not be even. Merging may have made it less.
-        batchesLeft = batchesLeft == NOT_SPREAD_YET
-                ? Math.max(1, spread)
-                : Math.max(1, Math.min(batchesLeft - 1, spread + limits.concurrentBatches() - 1));
-        return ceilDiv(waitingTokens, batchesLeft);
+        if (batchesLeft == NOT_SPREAD_YET) {
+            batchesLeft = Math.max(1, spread);
+            tapers = limits.concurrentBatches() > 1 && full >= (long) BATCHES_OF_LONG_CALL * limits.concurrentBatches();
+        } else {
+            batchesLeft = Math.max(1, Math.min(batchesLeft - 1, spread + limits.concurrentBatches() - 1));
+        }
+        long share = ceilDiv(waitingTokens, batchesLeft);
+        if (!tapers) {
+            return share;
+        }
+        long half = ceilDiv(waitingTokens, 2L * limits.concurrentBatches());
+        return Math.min(share, Math.max(half, limits.maxTokens() / SMALLEST_PART));
     }
 
     private static long ceilDiv(long numerator, long denominator) {

@@ -134,6 +134,19 @@ class BatchSchedulerTest extends SchedulerCalls {
     }
 
     @Test
+    void aLongCallEndsInSmallBatches() {
+        FakeEncoder encoder = spreading(100, 2, 8, steps);
+        int[] lengths = new int[200];
+        Arrays.fill(lengths, 5);
+        Call call = submitted(scheduler(encoder), call(1, lengths));
+        steps.all();
+        assertThat(batchTokens(encoder))
+                .as("a core that is late holds the others up by a small batch only")
+                .containsExactly(100, 100, 100, 100, 100, 100, 100, 75, 55, 45, 30, 25, 25, 25, 20);
+        call.mustHaveItsVectors();
+    }
+
+    @Test
     void aSmallCallIsSpreadButNotTooThin() {
         FakeEncoder encoder = spreading(100, 4, 8, steps);
         BatchScheduler scheduler = scheduler(encoder);
