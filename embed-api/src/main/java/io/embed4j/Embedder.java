@@ -171,6 +171,29 @@ public interface Embedder extends AutoCloseable {
     }
 
     /**
+     * Counts tokens as {@link #embed(List, EmbedOptions)} does, without computing vectors: for who cuts long texts where their
+     * meaning allows it.
+     *
+     * @param texts B texts
+     * @param options options of this call; only the prompt counts
+     * @return [B] tokens of each text, special tokens and the prompt included, of a long text all of them; a text fits if
+     *     it has at most {@link ModelInfo#maxTokens()}
+     * @throws InvalidTextException if a text is null, malformed or without tokens
+     * @throws EmbedderClosedException if the embedder is closed
+     */
+    int[] countTokens(List<String> texts, EmbedOptions options);
+
+    /**
+     * Counts tokens with default options.
+     *
+     * @param texts B texts
+     * @return [B], as of {@link #countTokens(List, EmbedOptions)}
+     */
+    default int[] countTokens(List<String> texts) {
+        return countTokens(texts, EmbedOptions.defaults());
+    }
+
+    /**
      * Compares all vectors of one result with all of another, by {@link ModelInfo#similarity()}. For many vectors use a
      * {@link VectorIndex}.
      *

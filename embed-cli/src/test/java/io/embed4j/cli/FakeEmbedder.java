@@ -125,6 +125,11 @@ final class FakeEmbedder implements Embedder {
     }
 
     @Override
+    public int[] countTokens(List<String> texts, EmbedOptions options) {
+        throw new UnsupportedOperationException("the command does not use it");
+    }
+
+    @Override
     public ModelInfo model() {
         return new ModelInfo(
                 options.model(),

@@ -95,6 +95,11 @@ final class SharedEmbedders {
         }
 
         @Override
+        public int[] countTokens(List<String> texts, EmbedOptions call) {
+            return shared().countTokens(texts, call);
+        }
+
+        @Override
         public ModelInfo model() {
             return shared.model();
         }

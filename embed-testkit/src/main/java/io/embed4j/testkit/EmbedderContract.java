@@ -95,6 +95,27 @@ public abstract class EmbedderContract extends EmbedderSearchContract {
     }
 
     @Test
+    void tokensAreCountedWithoutVectors() {
+        Fixture fixture = Fixture.load("bert-h48-a2");
+        try (Embedder embedder = open(fixture)) {
+            int[] expected = IntStream.range(0, fixture.texts().size())
+                    .map(fixture::tokenCount)
+                    .toArray();
+            assertThat(embedder.countTokens(fixture.texts())).containsExactly(expected);
+            List<String> many = Collections.nCopies(1000, "a");
+            assertThat(embedder.countTokens(many)).hasSize(1000).containsOnly(3);
+            EmbedOptions prompted = EmbedOptions.defaults().withPrompt("q q ");
+            assertThat(embedder.countTokens(List.of("a"), prompted))
+                    .containsExactly(embedder.embed("a", prompted).tokenCount(0))
+                    .containsExactly(5);
+            assertThatThrownBy(() -> embedder.countTokens(Arrays.asList("fine", null)))
+                    .isInstanceOfSatisfying(
+                            InvalidTextException.class,
+                            e -> assertThat(e.index()).isEqualTo(1));
+        }
+    }
+
+    @Test
     void chunksAreTheMeanOfTheirVectorsWeightedByTokenCount() {
         // 38 tokens of text fit beside the two special ones; each of these words is one token.
         String first = String.join(" ", Collections.nCopies(38, "a"));
@@ -161,6 +182,7 @@ public abstract class EmbedderContract extends EmbedderSearchContract {
             assertThat(none.size()).isZero();
             assertThat(none.dimension()).isEqualTo(48);
             assertThat(embedder.embedTokens(List.of())).isEmpty();
+            assertThat(embedder.countTokens(List.of())).isEmpty();
         }
     }
 
@@ -332,6 +354,7 @@ public abstract class EmbedderContract extends EmbedderSearchContract {
         assertThatThrownBy(() -> embedder.embedAsync(List.of("x"), EmbedOptions.defaults()))
                 .isInstanceOf(EmbedderClosedException.class);
         assertThatThrownBy(() -> embedder.embedTokens(List.of("x"))).isInstanceOf(EmbedderClosedException.class);
+        assertThatThrownBy(() -> embedder.countTokens(List.of())).isInstanceOf(EmbedderClosedException.class);
     }
 
     @Test

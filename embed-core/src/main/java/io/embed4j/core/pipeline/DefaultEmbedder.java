@@ -273,6 +273,21 @@ public final class DefaultEmbedder implements Embedder {
         return results;
     }
 
+    @Override
+    public int[] countTokens(List<String> texts, EmbedOptions options) {
+        requireOpen();
+        String prompt = OutputPlan.prompt(model, options);
+        int[] counts = new int[texts.size()];
+        for (int from = 0; from < counts.length; from += SLICE) {
+            List<String> slice = texts.subList(from, Math.min(counts.length, from + SLICE));
+            int text = from;
+            for (List<TokenizedText> pieces : tokenize(slice, from, prompt, true, TruncationPolicy.TRUNCATE, false)) {
+                counts[text++] = pieces.get(0).tokenCount();
+            }
+        }
+        return counts;
+    }
+
     private void await(CompletableFuture<Void> done) {
         try {
             done.get();

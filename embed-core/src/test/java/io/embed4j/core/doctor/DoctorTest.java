@@ -261,6 +261,11 @@ class DoctorTest {
         }
 
         @Override
+        public int[] countTokens(List<String> texts, EmbedOptions call) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
         public ModelInfo model() {
             throw new UnsupportedOperationException();
         }
