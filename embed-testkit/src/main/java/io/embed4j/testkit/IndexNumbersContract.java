@@ -53,6 +53,15 @@ public abstract class IndexNumbersContract {
                 .flatMap(dimension -> STORAGES.stream().map(storage -> Arguments.of(dimension, storage)));
     }
 
+    /** Numbers of a normal distribution. */
+    private static float[] normal(Random random, int count, double deviation) {
+        float[] values = new float[count];
+        for (int i = 0; i < count; i++) {
+            values[i] = (float) (random.nextGaussian() * deviation);
+        }
+        return values;
+    }
+
     /** [count, dimension], in random directions. */
     protected static float[] unitVectors(Random random, int count, int dimension) {
         float[] values = new float[count * dimension];
@@ -230,10 +239,7 @@ public abstract class IndexNumbersContract {
             }
         }
         for (double scale : new double[] {1e-42, 1e-39, 1e-20, 1, 1e10, 1e30}) {
-            float[] queries = new float[2 * dimension];
-            for (int i = 0; i < queries.length; i++) {
-                queries[i] = (float) (random.nextGaussian() * scale);
-            }
+            float[] queries = normal(random, 2 * dimension, scale);
             for (int from : new int[] {0, 500}) {
                 float[] some = Arrays.copyOfRange(rows, from * dimension, rows.length);
                 try (IndexShard shard = exact(dimension, storage)) {
@@ -250,14 +256,8 @@ public abstract class IndexNumbersContract {
     void scoresBeyondFp32AreRanked(DType storage) {
         int dimension = 5;
         Random random = new Random(6);
-        float[] rows = new float[200 * dimension];
-        float[] queries = new float[2 * dimension];
-        for (int i = 0; i < rows.length; i++) {
-            rows[i] = (float) (random.nextGaussian() * 1e37);
-        }
-        for (int i = 0; i < queries.length; i++) {
-            queries[i] = (float) (random.nextGaussian() * 1e37);
-        }
+        float[] rows = normal(random, 200 * dimension, 1e37);
+        float[] queries = normal(random, 2 * dimension, 1e37);
         try (IndexShard shard = exact(dimension, storage)) {
             shard.add(FloatBuffer.wrap(rows));
             checkAll(storage.toString(), shard, rows, queries, 9);

@@ -34,8 +34,8 @@ final class EncodeJob {
     /** A call of so many full batches for each worker ends in small ones. */
     private static final int BATCHES_OF_LONG_CALL = 4;
 
-    /** What the last batches of a long call are cut down to, of a full one; below it a batch's fixed cost shows. */
-    private static final int SMALLEST_PART = 4;
+    /** So many of a long call's last batches make a full one; in smaller ones a batch's fixed cost shows. */
+    private static final int LAST_BATCHES_OF_A_FULL_ONE = 4;
 
     private final List<TokenizedText> texts;
     private final OutputRequest request;
@@ -153,8 +153,8 @@ final class EncodeJob {
         if (!tapers) {
             return share;
         }
-        long half = ceilDiv(waitingTokens, 2L * limits.concurrentBatches());
-        return Math.min(share, Math.max(half, limits.maxTokens() / SMALLEST_PART));
+        long halfOfEachWorkers = ceilDiv(waitingTokens, 2L * limits.concurrentBatches());
+        return Math.min(share, Math.max(halfOfEachWorkers, limits.maxTokens() / LAST_BATCHES_OF_A_FULL_ONE));
     }
 
     private static long ceilDiv(long numerator, long denominator) {

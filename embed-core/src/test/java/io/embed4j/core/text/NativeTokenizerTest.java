@@ -4,7 +4,6 @@ package io.embed4j.core.text;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.embed4j.EmbedException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
@@ -18,6 +17,7 @@ class NativeTokenizerTest {
         private Program() {}
 
         public static void main(String[] args) {
+            System.setProperty("DJL_CACHE_DIR", args[0]);
             try {
                 TextTokenizer.requireNative();
             } catch (EmbedException e) {
@@ -29,16 +29,8 @@ class NativeTokenizerTest {
     @Test
     void whereNothingCanBeUnpackedTheDirectoryIsNamed(@TempDir Path directory) throws Exception {
         Path cache = Files.writeString(directory.resolve("cache"), "a file, no directory");
-        Process process = new ProcessBuilder(
-                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                        "-DDJL_CACHE_DIR=" + cache,
-                        "-cp",
-                        System.getProperty("java.class.path"),
-                        Program.class.getName())
-                .redirectError(ProcessBuilder.Redirect.DISCARD)
-                .start();
-        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertThat(output).contains("NATIVE_TOKENIZER: ", cache.toString(), "noexec", "DJL_CACHE_DIR");
-        assertThat(process.waitFor()).isZero();
+        ForkedJvm program = ForkedJvm.run(Program.class, cache);
+        assertThat(program.output()).contains("NATIVE_TOKENIZER: ", cache.toString(), "noexec", "DJL_CACHE_DIR");
+        assertThat(program.exitCode()).isZero();
     }
 }
